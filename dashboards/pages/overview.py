@@ -1,0 +1,77 @@
+"""Overview: the verdict, the main numbers, explainability against accuracy, the findings."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboards import shell
+from xaimed.store import Run
+from xaimed.types import Finding
+from xaimed.viz import charts, wording
+
+COLOURS = {"fail": "red", "concern": "orange", "pass": "green"}
+
+
+def overview(run: Run) -> None:
+    _verdict(run)
+    _numbers(run)
+    left, right = st.columns([1.15, 1], gap="medium")
+    with left:
+        _axis(run)
+    with right:
+        _findings(run)
+
+
+def _verdict(run: Run) -> None:
+    outcome, told = wording.verdict(run.findings)
+    box = {"fail": st.error, "concern": st.warning, "pass": st.success}.get(outcome, st.info)
+    box(f"**{outcome.upper()}** — {told}")
+    if run.meta.get("data", {}).get("synthetic"):
+        st.warning("**SYNTHETIC DATA** — a program made these images. Nothing on these pages is evidence about "
+                   "patients.")
+    for warning in run.meta.get("data", {}).get("warnings", []):
+        st.caption(f"Data: {shell.plain(str(warning))}")
+
+
+def _numbers(run: Run) -> None:
+    found = wording.key_estimates(run.results)
+    if not found:
+        st.info("This run holds no estimate of the model's accuracy.")
+        return
+    for column, estimate in zip(st.columns(len(found), gap="small"), found, strict=True):
+        value, under = wording.estimate_text(estimate)
+        number, _, interval = value.partition(" ")
+        with column.container(border=True, height="stretch", gap=None):
+            st.markdown(f"**{shell.plain(estimate.name)}**")
+            st.markdown(f"### {shell.plain(number)} :small[{shell.plain(interval)}]")
+            st.caption(shell.plain(under))
+
+
+def _axis(run: Run) -> None:
+    st.markdown("##### Explainability against accuracy")
+    if run.axis.empty:
+        st.info("No explainability was measured in this run: it has no maps, or no method was judged.")
+        return
+    st.plotly_chart(charts.axis_chart(run.axis), key="axis", config={"displaylogo": False},
+                    alt="Explainability against accuracy, one point for each method")
+    st.caption("Hollow: the method did not pass the randomisation gate on this model, so it has no number. "
+               "Bars are 95 % intervals.")
+
+
+def _findings(run: Run) -> None:
+    st.markdown("##### Findings")
+    if not run.findings:
+        st.info("No check was run.")
+    with st.container(height=420, border=False):
+        for finding in wording.ordered(run.findings):
+            _finding(finding)
+
+
+def _finding(finding: Finding) -> None:
+    badge = f":{COLOURS.get(finding.outcome, 'gray')}-badge[{finding.outcome.upper()}]"
+    with st.container(border=True, gap=None):
+        st.markdown(f"{badge} **{shell.plain(finding.title)}**")
+        st.caption(f"{shell.plain(finding.statement)} ({finding.code}, severity {finding.severity})")
+
+
+shell.show(overview)

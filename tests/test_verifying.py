@@ -1,0 +1,86 @@
+"""xaimed verify: every kind of change is found and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.example_run import example_run as make
+from xaimed import ledger
+from xaimed.cli.app import main
+from xaimed.report.write import write_reports
+from xaimed.run import Run
+from xaimed.verifying import verify
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two cases with its report."""
+    opened = Run.open(make(tmp_path_factory.mktemp("whole"), 2))
+    write_reports(opened, [])
+    return opened.path
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Run:
+    """A copy of that run, for one test to change."""
+    return Run.open(shutil.copytree(whole, tmp_path / "run"))
+
+
+def flip(path: Path, place: int = -20) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_an_unchanged_run_is_unchanged(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(run)[0] == []
+    assert main(["verify", str(run.path)]) == 0
+    assert run.meta["log"]["head"] in capsys.readouterr().out
+
+
+def shard(path: Path) -> Path:
+    return next(p for p in (path / "maps.zarr" / "ex000" / "image" / "c").rglob("*") if p.is_file())
+
+
+def test_every_changed_file_is_named(run: Run) -> None:
+    for name in ("plan.toml", "results.json", "findings.json", "report.pdf", "cases.parquet", "scores.parquet"):
+        whole = (run.path / name).read_bytes()
+        flip(run.path / name, len(whole) // 2)
+        assert [line.split(":")[0] for line in verify(run)[0]] == [name]
+        (run.path / name).write_bytes(whole)
+    flip(shard(run.path))
+    assert [line.split(":")[0] for line in verify(run)[0]] == ["maps.zarr/ex000"]
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    (lambda p: (p / "report.pdf").unlink(), "report.pdf: missing"),
+    (lambda p: (p / "other.pdf").write_bytes(b"%PDF"), "other.pdf: not in the log"),
+    (lambda p: (p / "maps.zarr" / "ex009").mkdir(), "maps.zarr/ex009: not in run.json"),
+    (lambda p: (p / "log.jsonl").write_bytes((p / "log.jsonl").read_bytes().replace(b'"cases":2', b'"cases":3')),
+     "line 2 does not fit the chain"),
+    (lambda p: (p / "log.jsonl").write_bytes(b"".join((p / "log.jsonl").read_bytes().splitlines(True)[:1])),
+     "log.jsonl: does not hold the head"),
+])
+def test_other_changes_are_named(run: Run, change: Callable[[Path], object], named: str,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    change(run.path)
+    assert main(["verify", str(run.path)]) == 1
+    assert named in capsys.readouterr().out
+
+
+def test_a_changed_number_in_run_json_is_found_even_with_new_digests(run: Run) -> None:
+    meta = json.loads((run.path / "run.json").read_text())
+    (run.path / "results.json").write_text((run.path / "results.json").read_text().replace("0.87", "0.99"))
+    meta["files"]["results.json"] = ledger.sha256_file(run.path / "results.json")
+    (run.path / "run.json").write_text(json.dumps(meta))
+    assert ["run.json" in line for line in verify(Run.open(run.path))[0]] == [True]
+
+
+def test_what_is_no_run_gives_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

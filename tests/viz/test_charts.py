@@ -1,0 +1,108 @@
+"""Charts: what is drawn for known tables."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xaimed.run import Run
+from xaimed.stats import Results
+from xaimed.viz import charts
+
+
+@pytest.fixture(scope="module")
+def run(example_run: Path) -> Run:
+    return Run.open(example_run)
+
+
+def test_axis_has_one_point_a_row_with_both_intervals(run: Run) -> None:
+    figure = charts.axis_chart(run.axis)
+    assert len(figure.data) == len(run.axis) == 4
+    for trace, row in zip(figure.data, run.axis.to_dict(orient="records"), strict=True):
+        assert list(trace.x) == [row["accuracy"]]
+        assert trace.error_x.array[0] == pytest.approx(row["accuracy_high"] - row["accuracy"])
+        assert trace.error_x.arrayminus[0] == pytest.approx(row["accuracy"] - row["accuracy_low"])
+        if row["gate"] == "pass":
+            assert list(trace.y) == [row["explainability"]]
+            assert trace.error_y.array[0] == pytest.approx(row["explainability_high"] - row["explainability"])
+            assert trace.error_y.arrayminus[0] == pytest.approx(row["explainability"] - row["explainability_low"])
+
+
+def test_failed_gate_is_a_hollow_marker_below_the_plot_without_a_number(run: Run) -> None:
+    figure = charts.axis_chart(run.axis)
+    drawn = {row["method"]: trace for trace, row in zip(figure.data, run.axis.to_dict("records"), strict=True)}
+    assert drawn["grad_cam"].marker.symbol == "circle"
+    for method in ("gradient_shap", "kernel_shap"):
+        trace = drawn[method]
+        assert trace.marker.symbol.endswith("-open")
+        assert trace.error_y.array is None
+        assert trace.y[0] < min(0.0, float(run.axis["explainability_low"].min()))
+        assert "no explainability number" in trace.hovertemplate
+        assert "gate" in trace.name
+    assert drawn["gradient_shap"].y[0] != drawn["kernel_shap"].y[0], "none hides another"
+    assert any("gate not passed" in note.text for note in figure.layout.annotations)
+
+
+def test_a_number_is_not_drawn_if_the_gate_failed(run: Run) -> None:
+    table = run.axis.assign(explainability=0.9, explainability_low=0.8, explainability_high=1.0, gate="fail")
+    assert all(trace.marker.symbol.endswith("-open") and trace.y[0] < 0 for trace in charts.axis_chart(table).data)
+
+
+def test_markers_differ_without_colour(run: Run) -> None:
+    symbols = [trace.marker.symbol for trace in charts.axis_chart(run.axis).data]
+    assert len({symbol.removesuffix("-open") for symbol in symbols}) == len(symbols)
+
+
+def test_several_models_are_named(run: Run) -> None:
+    table = pd.concat([run.axis.assign(model="one"), run.axis.assign(model="two")])
+    figure = charts.axis_chart(table)
+    assert len(figure.data) == 8
+    assert figure.data[4].name.startswith("two: ")
+
+
+def test_missing_interval_gives_no_bar(run: Run) -> None:
+    figure = charts.axis_chart(run.axis.assign(accuracy_low=math.nan))
+    assert all(trace.error_x.array is None for trace in figure.data)
+
+
+def test_empty_axis_is_an_empty_chart(run: Run) -> None:
+    assert len(charts.axis_chart(run.axis.iloc[:0]).data) == 0
+
+
+def test_froc_draws_steps_and_the_stored_bands(run: Run) -> None:
+    figure = charts.froc_chart(run.results)
+    lines = [trace for trace in figure.data if trace.showlegend is not False]
+    assert [trace.name for trace in lines] == ["centre in box", "IoU >= 0.2", "IoU >= 0.5"]
+    curve = run.results.curves["froc[IoU >= 0.2]"]
+    assert list(lines[1].x) == curve["fppi"]
+    assert list(lines[1].y) == curve["sensitivity"]
+    assert all(trace.line.shape == "hv" for trace in figure.data)
+    assert len({trace.line.dash for trace in lines}) == 3
+    bands = [trace for trace in figure.data if trace.fill == "tonexty"]
+    assert list(bands[1].y) == curve["high"]
+    assert len(bands) == 3
+
+
+def test_roc_and_reliability_draw_the_stored_points(run: Run) -> None:
+    roc = charts.roc_chart(run.results)
+    assert list(roc.data[0].y) == run.results.curves["roc[image]"]["tpr"]
+    assert roc.data[-1].name == "chance"
+    trace = charts.reliability_chart(run.results).data[0]
+    curve = run.results.curves["reliability"]
+    assert list(trace.y) == curve["observed"]
+    for got, high, observed in zip(trace.error_y.array, curve["high"], curve["observed"], strict=True):
+        assert got == pytest.approx(high - observed)
+
+
+def test_no_curve_is_an_empty_chart() -> None:
+    assert len(charts.froc_chart(Results((), {})).data) == 0
+
+
+def test_interval_text() -> None:
+    row = {"a": 0.5, "a_low": 0.4, "a_high": 0.625, "b": 0.5, "c": math.nan}
+    assert charts.interval_text(row, "a") == "0.50 [0.40, 0.62]"
+    assert charts.interval_text(row, "b") == "0.50 (no interval)"
+    assert charts.interval_text(row, "c") == "not measured"

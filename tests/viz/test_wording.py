@@ -1,0 +1,71 @@
+"""Words: verdict, trust, and tables of numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from xaimed.run import Run
+from xaimed.stats import Estimate, Results
+from xaimed.types import Finding, Outcome
+from xaimed.viz import wording
+
+
+def finding(outcome: Outcome, code: str = "XM1", severity: str = "high") -> Finding:
+    return Finding(code, "t", severity, outcome, "s")  # type: ignore[arg-type]
+
+
+def test_verdict_is_the_worst_outcome_and_counts_all() -> None:
+    assert wording.verdict([finding("pass"), finding("fail"), finding("pass")]) == (
+        "fail", "A check failed: 1 fail, 2 pass.")
+    assert wording.verdict([finding("pass"), finding("concern")])[0] == "concern"
+    assert wording.verdict([finding("pass"), finding("NOT ASSESSED")])[0] == "pass"
+    assert wording.verdict([finding("NOT ASSESSED")])[0] == "NOT ASSESSED"
+    assert wording.verdict([]) == ("NOT ASSESSED", "Nothing was assessed: no check was run.")
+
+
+def test_findings_are_ordered_by_outcome_severity_and_code() -> None:
+    given = [finding("pass", "XM1"), finding("fail", "XM9", "low"), finding("fail", "XM3"), finding("fail", "XM2")]
+    assert [f.code for f in wording.ordered(given)] == ["XM2", "XM3", "XM9", "XM1"]
+
+
+def test_gates_and_warnings(example_run: Path) -> None:
+    gates = wording.gates(Run.open(example_run).scores)
+    assert gates == {"grad_cam": "pass", "integrated_gradients": "pass", "gradient_shap": "fail",
+                     "kernel_shap": "NOT ASSESSED"}
+    assert wording.warning("grad_cam", "pass", "") == ""
+    assert wording.warning("gradient_shap", "fail", "").startswith("Do not rely on this map: gradient shap failed")
+    assert "not assessed" in wording.warning("kernel_shap", "NOT ASSESSED", "")
+    assert "constant map" in wording.warning("grad_cam", "pass", "flat", "CONSTANT MAP")
+    assert "flat" in wording.warning("grad_cam", "pass", "flat")
+
+
+def test_estimates_carry_count_rule_and_interval() -> None:
+    share = Estimate("sensitivity", 0.9, 0.6, 0.98, "lesion", "centre in box", 9, 10, "Wilson")
+    assert wording.estimate_text(share) == ("0.90 [0.60, 0.98]", "9 / 10 lesions · centre in box · 95% Wilson")
+    bare = Estimate("AUC", 0.8)
+    assert wording.estimate_text(bare) == ("0.80", "by image · no interval")
+    assert wording.estimate_text(Estimate("AUC", math.nan))[0] == "not measured"
+    table = wording.estimate_table([share, bare])
+    assert list(table["count"]) == ["9 / 10 lesions", "by image"]
+    assert list(table["value"]) == [0.9, 0.8]
+
+
+def test_key_estimates_are_of_all_cases_and_each_name_once(example_run: Path) -> None:
+    found = wording.key_estimates(Run.open(example_run).results)
+    assert [e.name for e in found] == ["image AUC malignant", "patient AUC malignant",
+                                      "sensitivity at 0.5 false positives per image", "sensitivity", "specificity"]
+    assert {e.group for e in found} == {"all"}
+    assert found[0].value == 0.87
+    other = Results(tuple(Estimate(f"e{i}", 0.1) for i in range(6)), {})
+    assert [e.name for e in wording.key_estimates(other)] == ["e0", "e1", "e2", "e3"]
+
+
+def test_score_table_has_a_column_a_method_and_the_stored_values(example_run: Path) -> None:
+    scores = Run.open(example_run).scores
+    table = wording.score_table(scores, "ex000", "d0").set_index("metric")
+    row = scores[(scores["case"] == "ex000") & (scores["target"] == "d0") & (scores["method"] == "gradient_shap")
+                 & (scores["metric"] == "insertion_auc[blur]")]
+    assert table.loc["insertion_auc[blur]", "gradient shap"] == row["value"].item()
+    assert math.isnan(table.loc["completeness", "grad cam"]), "not applicable stays visible as a gap"
+    assert wording.score_table(scores, "ex000", "none").empty

@@ -1,0 +1,3 @@
+"""Adapters: from a task to predictions in original pixels and to scenes for attribution; one file a task."""
+
+ENGINE = frozenset({"model", "modelfile", "loading", "window", "device"})

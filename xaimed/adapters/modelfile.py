@@ -1,0 +1,121 @@
+"""model.pt: a plain dictionary that `torch.load(weights_only=True)` reads; nothing in it can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xaimed.errors import ModelError, NotFound, UnsafeFile
+
+FORMAT = "xaimed-model/1"
+LIMIT = 4 * 1024**3
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """What a model.pt holds. operating_point: threshold set on validation. digest: sha256 of the tensors."""
+
+    architecture: str
+    arguments: Table
+    task: str
+    classes: tuple[str, ...]
+    preprocessing: Table
+    state: Mapping[str, Tensor]
+    operating_point: float = 0.5
+    calibration: Table = field(default_factory=dict)
+    training: Table = field(default_factory=dict)
+    card: Table = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) over the names, types, shapes and bytes of all tensors."""
+        whole = hashlib.sha256()
+        for name in sorted(self.state):
+            tensor = self.state[name].detach().cpu()
+            whole.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+            # NumPy has no bfloat16; single precision holds its every value.
+            plain = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+            whole.update(plain.numpy().tobytes())
+        return whole.hexdigest()
+
+
+def read_model(path: Path) -> ModelFile:
+    """The content of a model.pt.
+
+    Raises NotFound for no file, UnsafeFile for a pickle with code, ModelError for anything else that is no model.
+    """
+    content = _load(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise ModelError(f"{path.name}: format {found!r}; expected {FORMAT!r}: make one with 'xaimed wrap' "
+                         "from plain weights")
+    needed = ("architecture", "arguments", "task", "classes", "preprocessing", "state_dict")
+    missing = [key for key in needed if key not in content]
+    if missing:
+        raise ModelError(f"{path.name}: {', '.join(missing)} missing; write the file again with 'xaimed wrap'")
+    return ModelFile(
+        architecture=content["architecture"], arguments=content["arguments"], task=content["task"],
+        classes=tuple(content["classes"]), preprocessing=content["preprocessing"], state=content["state_dict"],
+        operating_point=float(content.get("operating_point", 0.5)), calibration=content.get("calibration", {}),
+        training=content.get("training", {}), card=content.get("card", {}))
+
+
+def _load(path: Path) -> object:
+    if not path.is_file():
+        raise NotFound(f"no model file at {path}; expected a model.pt: 'xaimed list models' names those that are here")
+    if path.stat().st_size > LIMIT or not zipfile.is_zipfile(path):
+        raise ModelError(f"{path.name} is no model file: expected a zip archive of torch.save of at most "
+                         f"{LIMIT // 1024**3} GiB; a file of an old or foreign kind may hold code and is not read")
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as error:
+        raise UnsafeFile(f"{path.name} holds objects that run code when they are read, and was not read; "
+                         "expected tensors and plain values: ask its maker for the weights alone") from error
+    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path.name} is damaged or no torch file; expected a model.pt: copy it again") from error
+
+
+def write_model(path: Path, file: ModelFile) -> None:
+    """Write model.pt with half-precision weights, under a temporary name that is renamed when complete."""
+    state = {key: value.half() if value.dtype == torch.float32 else value for key, value in file.state.items()}
+    content = {
+        "format": FORMAT, "architecture": file.architecture, "arguments": dict(file.arguments), "task": file.task,
+        "classes": list(file.classes), "preprocessing": dict(file.preprocessing), "state_dict": state,
+        "operating_point": file.operating_point, "calibration": dict(file.calibration),
+        "training": dict(file.training), "card": dict(file.card)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, fresh)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def network_of(file: ModelFile) -> nn.Module:
+    """The network in eval mode with its weights in single precision. Raises ModelError where they do not fit."""
+    from xaimed.registry import load
+
+    try:
+        network = load("architectures", file.architecture).build(**file.arguments)
+    except TypeError as error:
+        raise ModelError(f"architecture {file.architecture!r}: {error}; expected its own arguments") from error
+    state = {key: value.float() if value.dtype == torch.float16 else value for key, value in file.state.items()}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ModelError(f"weights do not fit {file.architecture!r}: {first}; expected those that were trained with "
+                         f"the arguments {dict(file.arguments)}") from error
+    network.eval()
+    return network  # type: ignore[no-any-return]

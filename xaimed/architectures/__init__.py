@@ -1,0 +1,1 @@
+"""The surveyed networks, one plain nn.Module a file; `build(name, arguments)` makes one."""

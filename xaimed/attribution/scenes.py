@@ -1,0 +1,207 @@
+"""From a model and its cases to scenes: xaimed models make their own, a plain nn.Module gets one an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from xaimed.errors import InputError, ModelError, TargetError
+from xaimed.hooks import frozen, seeds_kept
+from xaimed.scene import Scene
+from xaimed.targets import Target
+from xaimed.types import Case, Floats
+
+
+@runtime_checkable
+class HasScenes(Protocol):
+    """An xaimed model, as far as attribution knows it."""
+
+    def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
+        """One scene a target or its name; for None what the model shows."""
+
+
+class CaseList(Protocol):
+    """A list of cases, or a dataset that decodes one case at a time."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Case: ...
+
+
+Explained = HasScenes | nn.Module
+Cases = Case | CaseList | Tensor | NDArray[np.floating]
+Targets = Sequence[Target | str] | Sequence[Target] | Sequence[str] | Sequence[int] | None
+Group = tuple[int, list[tuple[Scene, Floats]]]
+
+
+def scenes_of(model: Explained, cases: Cases, targets: Targets = None) -> Iterator[tuple[Scene, Floats]]:
+    """Each scene with the original image, float32 (C, H, W), one case after the other.
+
+    Raises InputError if the cases do not suit the model, TargetError for a target that does not exist.
+    """
+    for _, pairs in grouped(model, cases, targets):
+        yield from pairs
+
+
+def grouped(model: Explained, cases: Cases, targets: Targets = None) -> Iterator[Group]:
+    """For each case its index and its scenes, each with the original image, float32 (C, H, W)."""
+    if isinstance(model, HasScenes):
+        yield from _of_model(model, cases, targets)
+    elif isinstance(model, nn.Module):
+        yield from _of_module(model, cases, targets)
+    else:
+        raise InputError(
+            f"a model of type {type(model).__name__}; expected an xaimed model (load_model) or an nn.Module"
+        )
+
+
+def count(cases: Cases) -> int:
+    """How many cases there are."""
+    return 1 if isinstance(cases, Case) else len(cases)
+
+
+def _of_model(model: HasScenes, cases: Cases, targets: Targets) -> Iterator[Group]:
+    if isinstance(cases, Tensor | np.ndarray):
+        raise InputError("a tensor for an xaimed model; expected cases: open_dataset(...) or a list of Case")
+    names = None if targets is None else [_name(target) for target in targets]
+    for index in range(count(cases)):
+        case = cases if isinstance(cases, Case) else cases[index]
+        yield index, [(scene, case.image) for scene in model.scenes(case, names)]
+
+
+def _name(target: Target | str | int) -> Target | str:
+    if isinstance(target, int):
+        raise TargetError(f"target {target} for an xaimed model; expected a name: 'd0', 'm0' or a class")
+    return target
+
+
+def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Group]:
+    if not isinstance(cases, Tensor | np.ndarray):
+        raise InputError(
+            f"{type(cases).__name__} for a plain nn.Module; expected a tensor or array "
+            "(B, C, H, W), or an xaimed model: load_model(module, task=..., classes=...)"
+        )
+    images = _batch(model, cases)
+    if targets is not None and len(targets) != len(images):
+        raise TargetError(
+            f"{len(targets)} targets for {len(images)} images; expected one class index an image"
+        )
+    for index in range(len(images)):
+        image = images[index : index + 1]
+        with seeds_kept(image.device), frozen(model), torch.no_grad():
+            layers, logits = _discovered(model, image)
+        target = int(logits.argmax(1)) if targets is None else _class(targets[index], logits.shape[1])
+        scene = Scene(
+            case=f"image{index}",
+            target=str(target),
+            image=image,
+            tissue=torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device),
+            score=_logit(model, target),
+            similarity=_probability(model, target),
+            network=model,
+            layers=layers,
+            place=_as_is,
+        )
+        yield index, [(scene, image[0].float().cpu().numpy())]
+
+
+def _batch(model: nn.Module, images: Tensor | NDArray[np.floating]) -> Tensor:
+    batch = torch.as_tensor(images).detach()
+    if batch.ndim != 4 or not batch.is_floating_point():
+        raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W)")
+    if not bool(torch.isfinite(batch).all()):
+        raise InputError(
+            f"{int((~torch.isfinite(batch)).sum())} pixels are NaN or infinite; expected finite "
+            "values: repair the images"
+        )
+    weight = next((weight for weight in model.parameters() if weight.is_floating_point()), None)
+    return batch if weight is None else batch.to(weight)
+
+
+def _class(target: Target | str | int, classes: int) -> int:
+    if isinstance(target, Target | str) or not 0 <= int(target) < classes:
+        raise TargetError(f"target {target!r}; expected a class index from 0 to {classes - 1}")
+    return int(target)
+
+
+def _logits(model: nn.Module, images: Tensor) -> Tensor:
+    output = model(images)
+    if not isinstance(output, Tensor) or output.ndim not in (1, 2) or output.shape[0] != images.shape[0]:
+        found = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise TargetError(
+            f"the module gives {found}; expected class logits (B, K): wrap it with "
+            "load_model(module, task=..., classes=...)"
+        )
+    return output[:, None] if output.ndim == 1 else output
+
+
+def _logit(model: nn.Module, target: int) -> Callable[[Tensor], Tensor]:
+    return lambda images: _logits(model, images)[:, target]
+
+
+def _probability(model: nn.Module, target: int) -> Callable[[Tensor], Tensor]:
+    def similarity(images: Tensor) -> Tensor:
+        with torch.no_grad():
+            logits = _logits(model, images)
+            return logits.sigmoid()[:, 0] if logits.shape[1] == 1 else logits.softmax(1)[:, target]
+
+    return similarity
+
+
+def _as_is(values: Floats) -> Floats:
+    return values
+
+
+def _discovered(model: nn.Module, image: Tensor) -> tuple[Mapping[str, nn.Module], Tensor]:
+    """The layers that give a feature map, in the order in which they finish, and the logits of the image."""
+    seen: dict[str, nn.Module] = {}
+
+    def note(name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(module: nn.Module, _: object, output: object) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] * output.shape[-2] > 1:
+                seen.pop(name, None)
+                seen[name] = module
+
+        return hook
+
+    handles = [
+        part.register_forward_hook(note(name))
+        for name, part in model.named_modules()
+        if name and not isinstance(part, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
+    ]
+    try:
+        logits = _logits(model, image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen, logits
+
+
+def layer_of(scene: Scene, name: str | None) -> tuple[str, nn.Module]:
+    """The name and module of a layer; the last of the scene's layers for None.
+
+    Raises ModelError with the nearest names if there is no such layer.
+    """
+    if name is None:
+        if not scene.layers:
+            raise ModelError(
+                f"case {scene.case}: no layer gives a feature map (B, K, h, w); a CAM cannot serve "
+                "this network: use integrated_gradients or kernel_shap"
+            )
+        return list(scene.layers.items())[-1]
+    known = {**dict(scene.network.named_modules()), **scene.layers}
+    if not name or name not in known:
+        raise ModelError(_no_layer(name, [key for key in known if key]))
+    return name, known[name]
+
+
+def _no_layer(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[-3:]
+    return f"no layer {name!r} among {len(known)} modules; nearest: {', '.join(near)}"

@@ -1,0 +1,237 @@
+"""run_audit: the only orchestration. Predict, explain, measure, judge, check; the store keeps it all."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from xaimed.adapters.detector import lesion_mask
+from xaimed.adapters.model import Model
+from xaimed.attribution.method import Method
+from xaimed.data.dataset import Selection
+from xaimed.data.split import manifest_digest
+from xaimed.errors import PlanError
+from xaimed.explain import maps_of, method_of
+from xaimed.imaging.geometry import map_values
+from xaimed.metrics.explaining import explanation_metrics, measure
+from xaimed.metrics.judging import JudgeOptions, judge
+from xaimed.plan import Plan, plan_text
+from xaimed.sanity import Gate, gate
+from xaimed.scene import Scene
+from xaimed.store import MapEntry, Run, Store
+from xaimed.targets import Target
+from xaimed.types import Case, Finding, Floats, Mask, Prediction, Score
+
+
+class Progress(Protocol):
+    """Told how far a long work is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is audited: a model, the cases of one split, a plan, and where the run goes."""
+
+    model: Model
+    cases: Selection
+    plan: Plan
+    out: Path
+    resume: bool = False
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
+    """The finished run. Raises XaimedError for anything that a user can mend; a cut-off run can be resumed."""
+    say = progress or (lambda stage, done, total: None)
+    clock = _Clock()
+    methods = methods_of(audit.plan)
+    with clock("total"), Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
+        _study_cases(audit, store, methods, clock, say)
+        with clock("gate"):
+            extra = _gates(audit, store, methods, say)
+        with clock("judge"):
+            say("judging", 0, 1)
+            run = _conclude(audit, store, extra, clock)
+            say("judging", 1, 1)
+    return run
+
+
+def methods_of(plan: Plan) -> tuple[Method, ...]:
+    """The methods of a plan with its parameters. Raises PlanError for a parameter that a method does not have."""
+    out = []
+    for name in plan.explaining.methods:
+        method = method_of(name)
+        try:
+            out.append(replace(method, **plan.explaining.parameters.get(name, {})))
+        except TypeError as error:
+            raise PlanError(f"explaining.parameters.{name}: {error}; expected fields of {method!r}") from error
+    return tuple(out)
+
+
+def _study_cases(audit: Audit, store: Store, methods: Sequence[Method], clock: _Clock, say: Progress) -> None:
+    total = len(audit.cases)
+    for index, row in enumerate(audit.cases.rows):
+        say("cases", index, total)
+        if row.case not in store.done:
+            _study(audit, store, audit.cases[index], methods, clock)
+    say("cases", total, total)
+
+
+def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], clock: _Clock) -> None:
+    with clock("predict"):
+        prediction = audit.model.predict([case])[0]
+    plan = audit.plan.explaining
+    entries: list[tuple[MapEntry, Floats]] = []
+    scores: list[Score] = []
+    with clock("explain"):
+        targets = _limited(audit, case, prediction)
+        tissue = tissue_of(audit.model, case)
+        for target, scene in zip(targets, audit.model.scenes(case, targets), strict=True):
+            found = maps_of(scene, methods)
+            chosen = explanation_metrics(plan.metrics or None, plan.metric_parameters)
+            scores += measure(scene, found, lesion_mask(case, target), tissue, chosen)
+            entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
+                        for name, m in found.items() if name != "random_map"]
+    store.add_case(case, prediction, entries, scores)
+    store.log("case", case=case.id, targets=len(targets))
+
+
+def _limited(audit: Audit, case: Case, prediction: Prediction) -> list[Target]:
+    targets = audit.model.targets(case, prediction)
+    limit = audit.plan.explaining.targets
+    return list(targets[:limit] if limit else targets) if audit.plan.explaining.methods else []
+
+
+def tissue_of(model: Model, case: Case) -> Mask:
+    """bool (H, W): the tissue that the model's preprocessing found, in original pixels."""
+    prepared = model.prepare(case)
+    height, width = prepared.size
+    inside = prepared.tissue[:height, :width].astype(np.float32)
+    return map_values(inside, prepared.affine, prepared.shape) > 0.5
+
+
+def _entry(target: Target, method: str, note: str, facts: Mapping[str, float], prediction: Prediction) -> MapEntry:
+    score = next((d.score for d in prediction.detections if d.name == target.name), float("nan"))
+    return MapEntry(target.name, method, note, dict(facts), target.label, score, target.box)
+
+
+def _gates(audit: Audit, store: Store, methods: Sequence[Method], say: Progress) -> list[Score]:
+    """The rows of the sanity gate of every method, on detections that are spread over the cases."""
+    wanted = audit.plan.explaining.gate_scenes
+    if not wanted or not methods:
+        return []
+    scenes = _gate_scenes(audit, wanted)
+    rows: list[Score] = []
+    for index, method in enumerate(methods):
+        say("sanity gate", index, len(methods))
+        found = gate(scenes, method, audit.plan.seed, Gate(stages=audit.plan.explaining.gate_stages))
+        rows += found.rows
+        store.log("gate", method=method.name, statement=found.statement)
+    say("sanity gate", len(methods), len(methods))
+    return rows
+
+
+def _gate_scenes(audit: Audit, wanted: int) -> list[Scene]:
+    """The best detection of up to `wanted` cases, in the order of the data, one a patient first."""
+    scenes: list[Scene] = []
+    seen: set[str] = set()
+    for index, row in enumerate(audit.cases.rows):
+        if len(scenes) == wanted:
+            break
+        if row.patient in seen:
+            continue
+        case = audit.cases[index]
+        targets = audit.model.targets(case, audit.model.predict([case])[0])[:1]
+        if targets:
+            seen.add(row.patient)
+            scenes += audit.model.scenes(case, targets)
+    return scenes
+
+
+def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> Run:
+    from xaimed.metrics.axis import axis
+
+    draft = store.draft(extra)
+    options = _judge_options(audit, draft)
+    results = judge(draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
+    picture = axis(store.draft(extra, results))
+    store.meta["timings"] = {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
+    store.meta["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    findings = run_checks(store.draft(extra, results, picture))
+    return store.finish(results, findings, extra, picture)
+
+
+def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:
+    plan = audit.plan.judging
+    line = audit.model.file.calibration.get(plan.positive)
+    cases = draft.cases
+    ignored = cases[cases["group_localisation"] == "ignore"]["case"] if "group_localisation" in cases else []
+    return JudgeOptions(
+        hit_rules=plan.hit_rules, resamples=plan.resamples, seed=audit.plan.seed, positive=plan.positive,
+        ignored_cases=tuple(ignored), smallest_cell=plan.smallest_cell,
+        calibration=(float(line["slope"]), float(line["intercept"])) if line else None)
+
+
+def run_checks(run: Run) -> list[Finding]:
+    """The findings of all checks, by code."""
+    from xaimed.registry import load, names
+
+    found: list[Finding] = []
+    for name in names("checks"):
+        result = load("checks", name).CHECK.run(run)
+        found += [result] if isinstance(result, Finding) else list(result)
+    return sorted(found, key=lambda finding: finding.code)
+
+
+def _meta(audit: Audit) -> dict[str, Any]:
+    file, cases = audit.model.file, audit.cases
+    return {
+        "created": datetime.now(UTC).replace(microsecond=0).isoformat(),
+        "model": {
+            "name": str(file.card.get("name", file.architecture)), "digest": file.digest,
+            "architecture": file.architecture, "arguments": dict(file.arguments), "task": file.task,
+            "classes": list(file.classes), "operating_point": file.operating_point,
+            "training": dict(file.training), "card": dict(file.card)},
+        "data": {
+            "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
+            "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
+            "manifest": manifest_digest(cases.rows), "warnings": list(cases.warnings)},
+        "seeds": {"audit": audit.plan.seed}, "versions": _versions(), "platform": platform.platform(terse=True),
+        **audit.provenance}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {"python": platform.python_version()}
+    for name in ("xaimed", "torch", "torchvision", "numpy", "opencv-python-headless", "scipy", "scikit-image"):
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            out[name] = "not installed"
+    return out

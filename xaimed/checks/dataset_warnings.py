@@ -1,0 +1,25 @@
+"""XM402: does the dataset come with warnings?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xaimed.checks.check import Check, Reply
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+
+def ask(run: Run) -> Reply:
+    """concern: the dataset's source warns of something, which is repeated here."""
+    data = run.meta.get("data", {})
+    name, warnings = str(data.get("name", "?")), [str(w).rstrip(".") for w in data.get("warnings", [])]
+    if "warnings" not in data:
+        return Reply("NOT ASSESSED", f"Dataset {name!r} does not state whether its source warns of anything.")
+    if not warnings:
+        return Reply("pass", f"Dataset {name!r} of {len(run.cases)} cases comes without a warning.", {"warnings": 0})
+    return Reply("concern", f"Dataset {name!r} comes with {len(warnings)} warnings: {'; '.join(warnings)}.",
+                 {"warnings": len(warnings)})
+
+
+CHECK = Check("XM402", "The dataset comes without warnings", "low", ask)

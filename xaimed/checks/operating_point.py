@@ -1,0 +1,35 @@
+"""XM102: was the operating point chosen on validation, before the test?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xaimed.checks.check import Check, Reply
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+VALIDATION = ("val", "validation")
+
+
+def ask(run: Run) -> Reply:
+    """Reads `operating_point_split` of the model's training; NOT ASSESSED where it is not stated."""
+    model = run.meta.get("model", {})
+    point, chosen = model.get("operating_point"), model.get("training", {}).get("operating_point_split")
+    split = str(run.meta.get("data", {}).get("split", ""))
+    facts = {"operating_point": point, "chosen_on": chosen, "judged_on": split}
+    if point is None:
+        return Reply("fail", "The model has no operating point, so nothing was fixed before the test.", facts)
+    if not chosen:
+        return Reply("NOT ASSESSED", f"The operating point {point:.4g} comes with the model; on which data it was "
+                     "chosen is not stated.", facts)
+    if chosen == split or (chosen not in VALIDATION):
+        return Reply("fail", f"The operating point {point:.4g} was chosen on {chosen!r} and is judged on {split!r}; "
+                     "it has to come from validation.", facts)
+    if split in (*VALIDATION, "all"):
+        return Reply("fail", f"The operating point {point:.4g} was chosen on validation, and this run judges "
+                     f"{split!r}, which holds those cases.", facts)
+    return Reply("pass", f"The operating point {point:.4g} was chosen on validation and judged on {split!r}.", facts)
+
+
+CHECK = Check("XM102", "The operating point was chosen on validation", "high", ask)

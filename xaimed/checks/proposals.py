@@ -1,0 +1,28 @@
+"""XM304: what a gradient explanation of a two-stage detector leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xaimed.checks.check import Check, Reply, detects
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+GRADIENT = ("grad_cam", "gradient_shap", "integrated_gradients", "saliency")
+
+
+def ask(run: Run) -> Reply:
+    """concern, always, for gradient methods on a detector; it states a limit and asks for no repair."""
+    shown = sorted(set(run.scores["method"].dropna().astype(str)) & set(GRADIENT))
+    if not detects(run) or not shown:
+        return Reply("not applicable", "No gradient explanation of a two-stage detector was made in this run.")
+    maps = run.scores[run.scores["method"].isin(shown) & (run.scores["case"] != "")]
+    count = len(maps[["case", "target", "method"]].drop_duplicates())
+    return Reply("concern", f"{count} maps of {len(shown)} methods ({', '.join(shown)}) explain the score of a box "
+                 "given its proposal. The proposal network gets no gradient from a detection, so why the model "
+                 "looked there at all is not shown; a lesion it never proposed has no such explanation.",
+                 {"maps": count, "methods": len(shown)})
+
+
+CHECK = Check("XM304", "Gradient maps of a two-stage detector are conditional on the proposal", "low", ask)

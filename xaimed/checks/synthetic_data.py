@@ -1,0 +1,23 @@
+"""XM401: was the model judged on images of patients?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xaimed.checks.check import Check, Reply
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+
+def ask(run: Run) -> Reply:
+    """concern: some or all images were made by a program."""
+    made, total = int(run.cases["synthetic"].astype(bool).sum()), len(run.cases)
+    facts = {"cases": total, "synthetic": made}
+    if made:
+        return Reply("concern", f"{made} of {total} cases are SYNTHETIC: made by a program. Nothing here says how "
+                     "the model does on patients.", facts)
+    return Reply("pass", f"None of {total} cases is marked as synthetic.", facts)
+
+
+CHECK = Check("XM401", "The images are of patients, not synthetic", "medium", ask)

@@ -1,0 +1,45 @@
+"""Train a model from a recipe; a training that was cut off goes on after its last epoch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EPILOG = """examples:
+  xaimed train models/mammogram-detector/recipe.toml
+  xaimed train models/mammogram-detector-mias/recipe.toml --data ../shared/data --out /tmp/model.pt
+
+Checkpoints and the curve of the losses are kept in the work folder (default: runs/train-NAME); give the same
+folder again to go on. model.pt is written when the last epoch is done.
+"""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `train`."""
+    parser = subparsers.add_parser("train", help="train a model from a recipe", description=__doc__, epilog=EPILOG,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe.toml")
+    parser.add_argument("--out", metavar="FILE", help="the model.pt to write (default: WORK/model.pt)")
+    parser.add_argument("--work", metavar="FOLDER", help="checkpoints and curve (default: runs/train-NAME)")
+    parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the training; 0 when model.pt is written."""
+    from xaimed.adapters.loading import device_of
+    from xaimed.content import folder
+    from xaimed.training.course import Course, run_course
+    from xaimed.training.recipe import read_recipe
+
+    recipe = read_recipe(Path(options.recipe))
+    work = Path(options.work) if options.work else Path("runs") / f"train-{recipe.name}"
+    out = Path(options.out) if options.out else work / "model.pt"
+    course = Course(recipe, out, work, Path(options.data) if options.data else None, device_of(options.device),
+                    folder("models"))
+    file = run_course(course, lambda text: print(text, file=sys.stderr, flush=True))
+    print(f"model            {out}")
+    print(f"operating point  {file.operating_point:.4f} (at most {recipe.fppi:g} false positives per image on the "
+          "validation split)")
+    return 0

@@ -1,0 +1,5 @@
+"""Datasets and formats, one file each."""
+
+from __future__ import annotations
+
+ENGINE = frozenset({"annotations", "dataset", "describe", "split"})

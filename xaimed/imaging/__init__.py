@@ -1,0 +1,1 @@
+"""Images: decoding, filters, breast segmentation and geometry."""

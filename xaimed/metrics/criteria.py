@@ -1,0 +1,152 @@
+"""Criteria: what a plan asked for beforehand, and whether the results show it.
+
+    [[criteria]]
+    name = "image AUC malignant"
+    at_least = 0.75
+    on = "low"        # the lower limit of the interval has to reach it; "value": the estimate itself
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from xaimed.errors import PlanError
+from xaimed.metrics.froc import END
+from xaimed.stats import Estimate, Results
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+Answer = Literal["met", "not met", "inconclusive", "NOT ASSESSED"]
+ANSWERS: tuple[Answer, ...] = ("met", "not met", "inconclusive", "NOT ASSESSED")
+KEYS = {"name", "rule", "group", "at_least", "on"}
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A demand on one estimate. on: "value", or "low" for the lower limit of its interval. rule: None is the first."""
+
+    name: str
+    at_least: float
+    on: Literal["low", "value"] = "value"
+    rule: str | None = None
+    group: str = "all"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The answer to a criterion, one statement with its numbers, and the estimate that decided it, if any."""
+
+    criterion: Criterion
+    answer: Answer
+    statement: str
+    estimate: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict of an audit in one line, the process's exit code, a line for each criterion, the judgements."""
+
+    verdict: str
+    exit_code: int
+    lines: tuple[str, ...]
+    judgements: tuple[Judgement, ...]
+
+
+def criteria_of(plan: Mapping[str, object]) -> tuple[Criterion, ...]:
+    """The criteria of a plan; none if it sets none. Raises PlanError for one that cannot be read."""
+    rows = plan.get("criteria", [])
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise PlanError(f"criteria is {type(rows).__name__}; expected a list: write [[criteria]] for each")
+    return tuple(_criterion(row) for row in rows)
+
+
+def _criterion(row: object) -> Criterion:
+    if not isinstance(row, Mapping) or not {"name", "at_least"} <= set(row) <= KEYS:
+        raise PlanError(f"criterion {row!r}; expected name and at_least, and perhaps rule, group and on")
+    limit, on, texts = row["at_least"], row.get("on", "value"), [row["name"], row.get("group", "all")]
+    if not isinstance(limit, int | float) or isinstance(limit, bool) or not math.isfinite(limit):
+        raise PlanError(f"criterion {row['name']!r}: at_least is {limit!r}; expected a number")
+    if on not in ("low", "value"):
+        raise PlanError(f"criterion {row['name']!r}: on is {on!r}; expected 'low' or 'value'")
+    if not all(isinstance(text, str) for text in (*texts, row.get("rule", ""))):
+        raise PlanError(f"criterion {row['name']!r}: expected texts as name, rule and group")
+    return Criterion(str(texts[0]), float(limit), on, row.get("rule"), str(texts[1]))
+
+
+def verdict(run: Run) -> Verdict:
+    """The verdict on a run: its plan's criteria against its results, and what its checks found.
+
+    Exit code 0: every criterion is met and no check failed. 1: otherwise; inconclusive or unknown is not met.
+    """
+    judgements, failed = judgements_of(run.plan, run.results), [f for f in run.findings if f.outcome == "fail"]
+    tally = Counter(j.answer for j in judgements)
+    parts = [f"{tally[answer]} of {len(judgements)} criteria {answer}" for answer in ANSWERS if tally[answer]]
+    parts += [f"{len(failed)} checks failed ({', '.join(f.code for f in failed)})"] if failed else []
+    if not judgements:
+        parts.insert(0, "the plan sets no criteria")
+    return Verdict("; ".join(parts), int(bool(failed) or tally["met"] < len(judgements)),
+                   tuple(f"{j.answer}: {j.statement}" for j in judgements), judgements)
+
+
+def judgements_of(plan: Mapping[str, object], results: Results) -> tuple[Judgement, ...]:
+    """The judgement on each criterion of a plan, in its order. Raises PlanError for one that cannot be read."""
+    return tuple(judged(criterion, results) for criterion in criteria_of(plan))
+
+
+def judged(criterion: Criterion, results: Results) -> Judgement:
+    """met, not met, inconclusive (on "low": the interval straddles the limit) or NOT ASSESSED (no such number)."""
+    found = results.find(criterion.name, criterion.rule, criterion.group)
+    if found is None:
+        return Judgement(criterion, "NOT ASSESSED", _missing(criterion, results))
+    note = ""
+    if math.isnan(found.value) and found.interval.startswith("not reached"):
+        last = results.find(END, found.rule, found.group)
+        if last is not None:
+            note = f"{criterion.name} was {found.interval}; judged there instead: "
+            found = last
+    answer = _answer(criterion, found)
+    if answer == "NOT ASSESSED":
+        return Judgement(criterion, answer, f"{criterion.name}: {found.interval or 'no number'}", found)
+    which = "the lower limit" if criterion.on == "low" else "the value"
+    return Judgement(criterion, answer, f"{note}{worded(found)}; {which} has to be at least "
+                     f"{criterion.at_least:g}", found)
+
+
+def _answer(criterion: Criterion, found: Estimate) -> Answer:
+    limit = criterion.at_least
+    if math.isnan(found.value) or (criterion.on == "low" and math.isnan(found.low + found.high)):
+        return "NOT ASSESSED"
+    if criterion.on == "value":
+        return "met" if found.value >= limit else "not met"
+    if found.low >= limit:
+        return "met"
+    return "not met" if found.high < limit else "inconclusive"
+
+
+def worded(found: Estimate) -> str:
+    """An estimate in one line: "image AUC malignant 0.872 (0.815 to 0.908, DeLong; 73 of 300 images)"."""
+    named = f"{found.name} [{found.rule}]" if found.rule else found.name
+    where = "" if found.group == "all" else f" in {found.group}"
+    if math.isnan(found.value):
+        return f"{named}{where}: no number ({found.interval})"
+    count = "" if found.denominator is None else f"; {found.denominator:g} {found.unit}s"
+    if found.numerator is not None:
+        count = f"; {found.numerator:g} of {found.denominator:g} {found.unit}s"
+    limits = f"{found.low:.3f} to {found.high:.3f}" if found.low == found.low else "no interval"
+    return f"{named}{where} {found.value:.3f} ({limits}, {found.interval}{count})"
+
+
+def _missing(criterion: Criterion, results: Results) -> str:
+    names = sorted({e.name for e in results.estimates})
+    near = difflib.get_close_matches(criterion.name, names, n=3, cutoff=0.4)
+    if criterion.name in names:
+        rules = sorted({f"rule {e.rule!r}, group {e.group!r}" for e in results.estimates
+                        if e.name == criterion.name})
+        return f"{criterion.name} was measured only with {'; '.join(rules[:4])}: name one of these"
+    return f"no estimate is called {criterion.name!r}; nearest: {', '.join(map(repr, near)) or 'none'}"

@@ -1,0 +1,86 @@
+"""All explanation metrics of all maps of one scene, with what they share computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from xaimed.errors import InputError, PlanError, unknown
+from xaimed.metrics.explained import Explained, ExplanationMetric
+from xaimed.registry import load, names
+from xaimed.types import Floats, Mask, Score
+
+if TYPE_CHECKING:
+    from xaimed.scene import Scene
+
+NONE: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+FIXED = frozenset({"name", "kind", "better", "range", "reference"})
+
+
+class Explanation(Protocol):
+    """A method's map: values float32 (h, w), signed, on the scene's grid, and its facts."""
+
+    @property
+    def values(self) -> Floats: ...  # noqa: D102
+    @property
+    def facts(self) -> Mapping[str, float]: ...  # noqa: D102
+
+
+def explanation_metrics(chosen: Sequence[str] | None = None, parameters: Mapping[str, Mapping[str, object]] = NONE,
+                        ) -> tuple[ExplanationMetric, ...]:
+    """The metrics of these plug-in names ("deletion", ...), or all explanation metrics.
+
+    parameters: fields of a metric by its plug-in name, such as {"deletion": {"steps": 8, "fills": ["blur"]}}.
+    Raises NotFound for an unknown name, InputError for a metric of a model, PlanError for an unknown field.
+    """
+    found = {name: _explanation_metric(name) for name in (names("metrics") if chosen is None else chosen)}
+    models = [name for name, metric in found.items() if metric is None]
+    if models and chosen is not None:
+        raise InputError(f"{', '.join(models)} measures a model, not a map; expected some of "
+                         f"{', '.join(n for n in names('metrics') if _explanation_metric(n))}")
+    return tuple(_with_fields(name, metric, parameters.get(name, {}))
+                 for name, metric in found.items() if metric is not None)
+
+
+def _with_fields(name: str, metric: ExplanationMetric, given: Mapping[str, object]) -> ExplanationMetric:
+    if not given:
+        return metric
+    known = {field.name for field in fields(metric)} - FIXED
+    if not known.issuperset(given):
+        raise PlanError(str(unknown(f"field of metric {name}", min(set(given) - known), known)))
+    return replace(metric, **{key: tuple(v) if isinstance(v, list) else v for key, v in given.items()})
+
+
+def _explanation_metric(name: str) -> ExplanationMetric | None:
+    metric: ExplanationMetric | None = getattr(load("metrics", name), "METRIC", None)
+    return metric if metric is not None and metric.kind == "explanation" else None
+
+
+def measure(scene: Scene, maps: Mapping[str, Explanation], truth: Mask | None, tissue: Mask,
+            metrics: Sequence[ExplanationMetric] | None = None) -> list[Score]:
+    """One Score for each map (by method name) and value of each metric; all explanation metrics if None.
+
+    truth: bool (H, W), the reference lesion that belongs to the target, or None. tissue: bool (H, W). Both
+    in original pixels. Fills and the untouched scene run through the model once, not once a map.
+    """
+    from xaimed.metrics.removal import Removal
+
+    shared = Removal(scene)
+    chosen = explanation_metrics() if metrics is None else metrics
+    scores: list[Score] = []
+    for method, found in maps.items():
+        full = np.asarray(scene.place(found.values), np.float32)
+        view = Explained(scene, found.values, found.facts, full, truth, tissue, shared)
+        scores.extend(Score(scene.case, scene.target, method, name, value)
+                      for name, value in _values(view, chosen))
+    return scores
+
+
+def _values(view: Explained, metrics: Sequence[ExplanationMetric]) -> Iterator[tuple[str, float]]:
+    for metric in metrics:
+        for suffix, value in metric(view).items():
+            yield metric.name + suffix, value

@@ -1,0 +1,120 @@
+"""Which box of the model found which lesion: hit rules and one-to-one matching."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xaimed.errors import unknown
+from xaimed.metrics.evidence import Indices, Regions
+from xaimed.stats import Array, Bools
+
+HIT_RULES = ("centre in box", "IoU >= 0.2", "IoU >= 0.5")
+FALSE, TRUE, DUPLICATE, IGNORED = 0, 1, 2, 3
+SLACK = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The outcome of matching L lesions with M marks.
+
+    image, score, mark: (L,) of each lesion its image, the score of the mark that found it (-inf: none did)
+    and that mark's index (-1). outcome: (M,) FALSE, TRUE, DUPLICATE or IGNORED.
+    false_image, false_score: of each false positive.
+    """
+
+    image: Indices
+    score: Array
+    mark: Indices
+    outcome: Indices
+    false_image: Indices
+    false_score: Array
+
+
+def hit_test(rule: str) -> Callable[[Array, Array], Bools]:
+    """The test of a hit rule on (n, 4) marks and (n, 4) lesions, pair by pair; equality counts as a hit.
+
+    rule: "centre in box" (the mark's centre lies in the lesion's box) or "IoU >= x" with x in (0, 1].
+    Raises NotFound for another rule.
+    """
+    if rule == "centre in box":
+        return centre_inside
+    found = re.fullmatch(r"IoU >= (0?\.\d+|1(?:\.0+)?)", rule)
+    if found is None or float(found[1]) <= 0:
+        raise unknown("hit rule", rule, HIT_RULES)
+    least = float(found[1])
+    return lambda marks, lesions: overlap(marks, lesions) >= least - SLACK
+
+
+def centre_inside(marks: Array, lesions: Array) -> Bools:
+    """(n,) whether the centre of each mark lies in its lesion's box, edges included."""
+    x, y = (marks[:, 0] + marks[:, 2]) / 2, (marks[:, 1] + marks[:, 3]) / 2
+    inside: Bools = (lesions[:, 0] <= x) & (x <= lesions[:, 2]) & (lesions[:, 1] <= y) & (y <= lesions[:, 3])
+    return inside
+
+
+def overlap(a: Array, b: Array) -> Array:
+    """(n,) intersection over union of boxes a and b (n, 4), pair by pair, in [0, 1]."""
+    wide = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
+    high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
+    shared = np.clip(wide, 0, None) * np.clip(high, 0, None)
+    areas: Array = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]) + (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    union: Array = shared / (areas - shared)
+    return union
+
+
+def pairs(marks: Regions, lesions: Regions) -> tuple[Indices, Indices]:
+    """Indices of mark and lesion for all pairs that share an image."""
+    order = np.argsort(lesions.image, kind="stable")
+    ranked = lesions.image[order]
+    first = np.searchsorted(ranked, marks.image, "left")
+    count = np.searchsorted(ranked, marks.image, "right") - first
+    mark = np.repeat(np.arange(len(marks)), count)
+    step = np.arange(len(mark)) - np.repeat(np.cumsum(count) - count, count)
+    return mark, order[np.repeat(first, count) + step]
+
+
+def hits(marks: Regions, lesions: Regions, rule: str) -> tuple[Indices, Indices]:
+    """Indices of mark and lesion for all pairs of one image in which the mark hits the lesion."""
+    mark, lesion = pairs(marks, lesions)
+    kept = hit_test(rule)(marks.boxes[mark], lesions.boxes[lesion])
+    return mark[kept], lesion[kept]
+
+
+def match(lesions: Regions, marks: Regions, ignored: Regions, rule: str,
+          class_aware: bool = False) -> Matches:
+    """Which mark found which lesion, at every threshold at once.
+
+    From the highest score down, a mark is credited with one lesion that it hits and that is not yet found
+    (of several, the one it overlaps most). Further marks on a found lesion are duplicates, and marks on an
+    ignored region (by the rule, or with the centre in it) are ignored: neither counts as a false positive.
+    class_aware: a mark can only hit lesions of its own label, and is a false positive elsewhere.
+    """
+    mark, lesion = hits(marks, lesions, rule)
+    if class_aware:
+        same = marks.labels[mark] == lesions.labels[lesion]
+        mark, lesion = mark[same], lesion[same]
+    outcome = np.full(len(marks), FALSE, np.int64)
+    for other in (rule, "centre in box"):
+        outcome[hits(marks, ignored, other)[0]] = IGNORED
+    outcome[mark] = DUPLICATE
+    found = _credited(marks, lesions, mark, lesion)
+    scores = np.full(len(lesions), -np.inf)
+    scores[found >= 0] = marks.scores[found[found >= 0]]
+    outcome[found[found >= 0]] = TRUE
+    wrong = outcome == FALSE
+    return Matches(lesions.image, scores, found, outcome, marks.image[wrong], marks.scores[wrong])
+
+
+def _credited(marks: Regions, lesions: Regions, mark: Indices, lesion: Indices) -> Indices:
+    """For each lesion the mark that found it, or -1."""
+    closeness = overlap(marks.boxes[mark], lesions.boxes[lesion])
+    found, used = np.full(len(lesions), -1, np.int64), set[int]()
+    for i in np.lexsort((-closeness, -marks.scores[mark])):
+        if found[lesion[i]] < 0 and int(mark[i]) not in used:
+            found[lesion[i]] = mark[i]
+            used.add(int(mark[i]))
+    return found

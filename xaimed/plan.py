@@ -1,0 +1,108 @@
+"""The plan of an audit: what is asked, set down before the run; read from TOML, unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xaimed.content import folder
+from xaimed.errors import PlanError, unknown
+from xaimed.metrics.matching import HIT_RULES
+from xaimed.settings import read_table, settings
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How the model is judged; see metrics.judging.JudgeOptions."""
+
+    hit_rules: tuple[str, ...] = tuple(HIT_RULES)
+    resamples: int = 2000
+    positive: str = "malignant"
+    smallest_cell: int = 10
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """How the model is explained. methods: plug-in names. parameters: fields of a method by its name.
+
+    metrics: plug-in names of explanation metrics, empty for all; metric_parameters: their fields by name.
+    gate_scenes: how many targets the sanity gate looks at, 0 switches it off; gate_stages: in how many steps it
+    randomises. targets: at most so many targets a case, best score first, 0 for all.
+    """
+
+    methods: tuple[str, ...] = ("grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap", "random_map")
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    metric_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    gate_scenes: int = 8
+    gate_stages: int = 4
+    targets: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An audit plan. criteria: tables of name, at_least, and optionally rule and on ("low" or "value").
+
+    preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
+    """
+
+    name: str = "quick"
+    purpose: str = "NOT ASSESSED: no purpose was set down"
+    intended_use: str = "NOT ASSESSED: no intended use was set down"
+    split: str = "test"
+    seed: int = 0
+    judging: Judging = field(default_factory=Judging)
+    explaining: Explaining = field(default_factory=Explaining)
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    criteria: tuple[Mapping[str, Any], ...] = ()
+
+
+def open_plan(name: str) -> Plan:
+    """The plan of a name in `audits/` ("quick", "full") or of a TOML file.
+
+    Raises NotFound with the names that there are, PlanError for bad TOML or an unknown key.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        plans = {p.stem: p for p in sorted(folder("audits").glob("*.toml"))}
+        if name not in plans:
+            raise unknown("plan", name, plans)
+        path = plans[name]
+    return plan_of(read_table(path, "plan; 'xaimed list plans' names those that come with xaimed"))
+
+
+def plan_of(table: Mapping[str, Any]) -> Plan:
+    """The plan of a parsed TOML table."""
+    values = dict(table)
+    values["judging"] = settings(Judging, values.get("judging", {}), "judging")
+    values["explaining"] = settings(Explaining, values.get("explaining", {}), "explaining")
+    plan = settings(Plan, values, "plan")
+    for criterion in plan.criteria:
+        _check_criterion(criterion)
+    return plan
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as TOML with every default spelled out."""
+    import tomli_w
+
+    return tomli_w.dumps(_plain(dataclasses.asdict(plan)))
+
+
+def _check_criterion(criterion: Mapping[str, Any]) -> None:
+    known = {"name", "rule", "group", "at_least", "on"}
+    for key in criterion:
+        if key not in known:
+            raise PlanError(str(unknown("key in criteria", key, known)))
+    if not {"name", "at_least"} <= set(criterion) or criterion.get("on", "value") not in ("low", "value"):
+        raise PlanError(f"criterion {dict(criterion)}; expected name, at_least and optionally rule, group, "
+                        "on = \"low\" or \"value\"")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items() if v is not None}
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,1 @@
+"""Conditions under which everything is measured again."""

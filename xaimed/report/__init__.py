@@ -1,0 +1,1 @@
+"""The report: blocks, sections and renderers."""

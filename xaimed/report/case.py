@@ -1,0 +1,222 @@
+"""The page of one case: the image beside its maps, what was found, how far the maps can be trusted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xaimed import ledger
+from xaimed.mapfile import MapEntry
+from xaimed.report.blocks import (
+    Attachment,
+    Badge,
+    Badges,
+    Block,
+    Cell,
+    Column,
+    Document,
+    Gallery,
+    Heading,
+    Mono,
+    Pairs,
+    Panel,
+    SignOff,
+    Table,
+    Text,
+)
+from xaimed.report.panels import View, image_panel, map_panel, view_of
+from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
+from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
+from xaimed.report.wording import compact, given, listed, number, percent, plural, pretty
+from xaimed.run import Run
+
+COMPLETE = 0.01
+TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case with its reading, the maps it has and the window that every picture of it shows."""
+
+    run: Run
+    reading: Reading
+    entries: tuple[MapEntry, ...]
+    view: View
+    scores: Mapping[tuple[str, str, str], float]
+
+    def score(self, entry: MapEntry, metric: str) -> float:
+        """The stored value of a metric for one map, NaN if there is none."""
+        return self.scores.get((entry.target, entry.method, metric), math.nan)
+
+
+def case_document(run: Run, case: str) -> Document:
+    """The report of one case. Raises NotFound for an unknown case."""
+    entries = run.entries(case)
+    reading = read_case(run, case)
+    scores = {(str(r.target), str(r.method), str(r.metric)): float(r.value)
+              for r in rows_of(run, "scores", case).itertuples()}
+    shown = Shown(run, reading, entries, view_of(run, reading, entries), scores)
+    model, data = run.meta.get("model", {}), run.meta.get("data", {})
+    digest = str(model.get("digest", ""))[:16]
+    return Document(
+        eyebrow="CASE REPORT", title=case, created=run.meta["created"], blocks=tuple(_blocks(shown)),
+        subtitle=f"{given(model.get('name'))} on {given(data.get('title') or data.get('name'))}",
+        header=f"xaimed case report · {case} · {given(model.get('name'))}",
+        footer=f"model {digest} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} · {run.meta['created']}",
+        attachments=(_attachment(shown),), stamp="SYNTHETIC" if reading.synthetic else "",
+        keywords=("explainability", "case report"))
+
+
+def _blocks(shown: Shown) -> list[Block]:
+    reading = shown.reading
+    blocks: list[Block] = [Heading("Summary"), Text(in_words(shown)), _pair(shown), *_detections(shown),
+                           *_acquisition(reading), Heading("Explanations")]
+    for target in dict.fromkeys(entry.target for entry in shown.entries):
+        blocks += _target(shown, [entry for entry in shown.entries if entry.target == target])
+    if not shown.entries:
+        blocks.append(Text("No attribution map: no detection at or above the operating point and no missed lesion."))
+    blocks += [
+        Heading("Limits"), *_limits(shown),
+        Heading("Reader"),
+        SignOff(("Reader",), "Agree, wrong place, right for the wrong reason or disagree, and why:")]
+    return blocks
+
+
+def _acquisition(reading: Reading) -> list[Block]:
+    spacing = f"{reading.spacing_mm:g} mm" if math.isfinite(reading.spacing_mm) else given(None)
+    return [Heading("Acquisition and provenance"), Pairs((
+        ("Patient (pseudonym)", reading.patient), ("Split", given(reading.split)),
+        ("Image", f"{reading.width} x {reading.height} pixels"), ("Pixel spacing", spacing),
+        *((pretty(name), given(value)) for name, value in reading.groups),
+        ("Image digest", Mono(reading.digest) if reading.digest else given(None))))]
+
+
+def in_words(shown: Shown) -> str:
+    """What the tables say of the case, in plain sentences."""
+    reading, limit = shown.reading, operating_point(shown.run)
+    above = [d for d in reading.detections if d.above]
+    if shown.run.meta.get("model", {}).get("task") == "classification":
+        said = listed([f"{name} {number(score)}" for name, score in reading.classes])
+        return f"Reference: {reading.label}. Scores of the model: {said}. The operating point is {limit:g}."
+    text = f"The model marks {plural(len(above), 'region')} at or above the operating point {limit:g}."
+    missed = [r for r in reading.references if not r.found_by]
+    if reading.references:
+        text += (f" The reference has {plural(len(reading.references), 'lesion')}; "
+                 f"{len(reading.references) - len(missed)} found, {len(missed)} missed.")
+    else:
+        text += f" The reference has no lesion box (label: {reading.label})."
+    false = sum(not d.hit for d in above)
+    text += f" {plural(false, 'mark')} outside any reference box." if reading.references and false else ""
+    return text + _focus(shown)
+
+
+def _focus(shown: Shown) -> str:
+    parts = []
+    for entry in shown.entries:
+        share = shown.score(entry, "energy_in_lesion")
+        if entry.target == shown.entries[0].target and math.isfinite(share) and gate(shown.run, entry.method) == "pass":
+            parts.append(f"{pretty(entry.method)} {percent(share)}")
+    if not parts:
+        return ""
+    return f" Share of the map of {shown.entries[0].target} inside its lesion: {listed(parts)}."
+
+
+def _pair(shown: Shown) -> Gallery:
+    width = (TEXT_WIDTH - GAP) / 2
+    return Gallery((image_panel(shown.view, "Image", marks=()),
+                    image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
+                                marks=(*shown.reading.references, *shown.reading.detections))),
+                   2, min(TALLEST, width * shown.view.aspect))
+
+
+def _detections(shown: Shown) -> list[Block]:
+    reading = shown.reading
+    if not reading.detections and not reading.references:
+        return []
+    rows: list[tuple[Cell, ...]] = [
+        (d.name, pretty(d.label), number(d.score), _pixels(d.edges), size_mm(d.edges, reading.spacing_mm),
+         number(d.overlap, 2), _status(d, bool(reading.references))) for d in reading.detections]
+    for r in reading.references:
+        badge = Badge(f"found by {r.found_by}", "good") if r.found_by else Badge("missed", "bad")
+        rows.append((r.name, f"{pretty(r.label)} (reference)", "–", _pixels(r.edges),
+                     size_mm(r.edges, reading.spacing_mm), "–", badge))
+    return [Table("Detections and reference", (
+        Column("Name"), Column("Class", share=1.6), Column("Score", "right"),
+        Column("Box x0, y0, x1, y1 (px)", share=2.2), Column("Size (mm)", "right", 1.2),
+        Column("Best IoU", "right"), Column("Outcome")), tuple(rows),
+        f"Hit: {RULE}, whatever the class. Operating point {operating_point(shown.run):g}; marks below it do not "
+        "count.")]
+
+
+def _pixels(edges: Sequence[float]) -> str:
+    return ", ".join(f"{edge:.0f}" for edge in edges)
+
+
+def _status(found: Found, has_reference: bool) -> Badge:
+    if not found.above:
+        return Badge("below operating point", "neutral")
+    if found.hit:
+        return Badge("hit" if found.same_class else "hit, other class", "good" if found.same_class else "warn")
+    return Badge("false positive" if has_reference else "false positive (no lesion)", "bad")
+
+
+def _target(shown: Shown, entries: list[MapEntry]) -> list[Block]:
+    first = entries[0]
+    score = f", score {number(first.score)}" if math.isfinite(first.score) else ""
+    kind = "Missed lesion" if first.target.startswith("m") and first.box else "Target"
+    blocks: list[Block] = [Heading(f"{kind} {first.target}: {pretty(first.label)}{score}", 2)]
+    panels: list[Panel] = [image_panel(shown.view, "Image", marks=(), target=first)]
+    panels += [map_panel(shown.view, entry, tuple(badges(shown, entry))) for entry in entries]
+    columns = len(panels) if len(panels) <= 5 else 4
+    columns = max(columns, 3)
+    width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
+    blocks.append(Gallery(tuple(panels), columns, min(TALLEST, width * shown.view.aspect)))
+    return [*blocks, *_values(shown, entries)]
+
+
+def badges(shown: Shown, entry: MapEntry) -> list[Badge]:
+    """The trust badges of one map: gate, completeness, energy in the lesion, pointing game, notes."""
+    found = [gate_badge(shown.run, entry.method)]
+    gap = shown.score(entry, "completeness")
+    if math.isfinite(gap):
+        found.append(Badge(f"completeness {percent(gap)}", "good" if gap <= COMPLETE else "warn"))
+    energy = shown.score(entry, "energy_in_lesion")
+    if math.isfinite(energy):
+        found.append(Badge(f"in lesion {percent(energy)}"))
+    pointing = shown.score(entry, "pointing_game")
+    if math.isfinite(pointing):
+        found.append(Badge("peak in lesion", "good") if pointing >= 0.5 else Badge("peak outside", "warn"))
+    if entry.note:
+        found.append(Badge(entry.note, "warn"))
+    return found
+
+
+def _values(shown: Shown, entries: list[MapEntry]) -> list[Block]:
+    metrics = tuple(dict.fromkeys(metric for target, _, metric in shown.scores if target == entries[0].target))
+    if not metrics:
+        return []
+    body = tuple((pretty(name), *(compact(shown.score(entry, name)) for entry in entries)) for name in metrics)
+    return [Table(f"Measured on the maps of {entries[0].target}", (
+        Column("Metric", share=2), *(Column(pretty(entry.method), "right", 1.4) for entry in entries)), body)]
+
+
+def _limits(shown: Shown) -> list[Block]:
+    blocks: list[Block] = [Text("An attribution map shows what raises or lowers a score. It does not outline a lesion "
+                                "and is not meant for primary diagnosis. Each map has its own colour scale.")]
+    if shown.run.meta.get("model", {}).get("task") == "detection":
+        blocks.append(Text(CONDITIONAL))
+    failed = [pretty(m) for m in dict.fromkeys(e.method for e in shown.entries) if gate(shown.run, m) == "fail"]
+    if failed:
+        blocks.append(Badges((Badge(f"{listed(failed)}: fails the randomisation gate, do not interpret", "bad"),)))
+    return blocks
+
+
+def _attachment(shown: Shown) -> Attachment:
+    case = shown.reading.case
+    rows = {name: ledger.plain(rows_of(shown.run, name, case).to_dict(orient="records"))
+            for name in ("cases", "truth", "predictions", "scores")}
+    origin = {"model": shown.run.meta.get("model", {}).get("digest"), "run": shown.run.meta.get("log")}
+    text = json.dumps({**origin, **rows}, indent=1, ensure_ascii=False, allow_nan=False)
+    return Attachment(f"{case}.json", f"{text}\n".encode(), "application/json", f"The stored rows of case {case}")

@@ -1,0 +1,123 @@
+"""Pictures of a case for its page: one window for all of them, boxes, colour bars with signed values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xaimed.mapfile import MapEntry
+from xaimed.report.blocks import Badge, Bar, Panel, Picture
+from xaimed.report.reading import Found, Reading, Reference
+from xaimed.report.wording import number, pretty, signed
+from xaimed.run import Run
+from xaimed.types import Floats
+from xaimed.viz import overlay
+from xaimed.viz.overlay import Mark
+
+LARGE, SMALL, MARGIN = 720, 420, 8
+# What one unit of a map means; a method that is not named here has its own.
+UNITS = {"integrated_gradients": "change of the score (logit)", "gradient_shap": "change of the score (logit)",
+         "kernel_shap": "change of the score (logit)", "grad_cam": "Grad-CAM value (own unit)",
+         "saliency": "gradient of the score"}
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The window of a case that all its pictures show: image (C, H, W) in [0, 1], and x0, y0, x1, y1 in pixels."""
+
+    run: Run
+    case: str
+    image: Floats
+    window: tuple[int, int, int, int]
+
+    @property
+    def aspect(self) -> float:
+        """Height over width of the window."""
+        x0, y0, x1, y1 = self.window
+        return (y1 - y0) / (x1 - x0)
+
+    def cut(self, values: Floats) -> Floats:
+        """The part of an image (C, H, W) or map (H, W) inside the window."""
+        x0, y0, x1, y1 = self.window
+        return np.ascontiguousarray(values[..., y0:y1, x0:x1])
+
+
+def view_of(run: Run, reading: Reading, entries: Sequence[MapEntry]) -> View:
+    """The window that holds all that is not black in the image, every box and every map."""
+    image = run.image(reading.case)
+    used = image.max(axis=0) > 0.02
+    rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    edges = [*(d.edges for d in reading.detections), *(r.edges for r in reading.references)]
+    if rows.size:
+        edges.append((float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)))
+    edges += [_extent(run.map(reading.case, entry.target, entry.method)) for entry in entries]
+    if not edges:
+        return View(run, reading.case, image, (0, 0, reading.width, reading.height))
+    low, high = np.min(edges, axis=0), np.max(edges, axis=0)
+    window = (max(0, math.floor(low[0]) - MARGIN), max(0, math.floor(low[1]) - MARGIN),
+              min(reading.width, math.ceil(high[2]) + MARGIN), min(reading.height, math.ceil(high[3]) + MARGIN))
+    return View(run, reading.case, image, window)
+
+
+def _extent(values: Floats) -> tuple[float, float, float, float]:
+    # Faint values at the rim count too: nothing of a map may lie outside the picture.
+    seen = np.nan_to_num(values) != 0
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not rows.size:
+        return (math.inf, math.inf, -math.inf, -math.inf)
+    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+
+
+def image_panel(view: View, title: str, marks: Sequence[Found | Reference], target: MapEntry | None = None) -> Panel:
+    """The image in the window with boxes; with a target, smaller and with that target's box alone."""
+    drawn = [_mark(view, mark) for mark in marks]
+    if target is not None and target.box:
+        missed = target.target.startswith("m")
+        drawn.append(Mark(_moved(view, target.box), "", "truth" if missed else "detection", True))
+    picture = _picture(overlay.grey(view.cut(view.image)), drawn, LARGE if target is None else SMALL)
+    alt = f"Image of case {view.case}" + (f" with {len(drawn)} boxes" if drawn else "")
+    return Panel(title, Picture(picture, alt, "png"))
+
+
+def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...]) -> Panel:
+    """One map over the image in the same window, with its colour bar."""
+    values = view.cut(view.run.map(view.case, entry.target, entry.method))
+    mixed = overlay.overlay(view.cut(view.image), values, opacity=0.75)
+    marks = [Mark(_moved(view, entry.box), "", "detection")] if entry.box else []
+    alt = (f"{pretty(entry.method)} of {entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
+           f"case {view.case}. {overlay.caption(values)}")
+    picture = Picture(_picture(mixed, marks, SMALL), alt, "png")
+    word = overlay.problem(values)
+    return Panel(pretty(entry.method), picture, None if word else _bar(entry, values), badges,
+                 word.capitalize() if word else "")
+
+
+def _bar(entry: MapEntry, values: Floats) -> Bar:
+    kind, scale = overlay.colormap_of(values), overlay.robust_scale(values)
+    strip = np.repeat(overlay.table(kind)[None], 8, axis=0)
+    low, middle = (signed(-scale), "0") if kind == "signed" else ("0", signed(scale / 2))
+    alt = f"colour bar from {low} to {signed(scale)}"
+    high = f"+{signed(scale)}" if kind == "signed" else signed(scale)
+    return Bar(Picture(overlay.png(strip), alt, "png"), low, middle, high,
+               UNITS.get(entry.method, "the method's own unit"))
+
+
+def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int) -> bytes:
+    fitted, factor = overlay.fitted(rgb, height)
+    return overlay.png(overlay.draw_boxes(fitted, marks, factor))
+
+
+def _mark(view: View, found: Found | Reference) -> Mark:
+    if isinstance(found, Reference):
+        return Mark(_moved(view, found.edges), f"{found.name} {found.label}", "truth")
+    return Mark(_moved(view, found.edges), f"{found.name} {found.label} {found.score:.2f}",
+                "detection" if found.above else "below")
+
+
+def _moved(view: View, edges: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y = view.window[0], view.window[1]
+    return (edges[0] - x, edges[1] - y, edges[2] - x, edges[3] - y)

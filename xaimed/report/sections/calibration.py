@@ -1,0 +1,25 @@
+"""Calibration: do scores mean probabilities."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
+from xaimed.report.families import estimate_table, members
+from xaimed.run import Run
+
+ORDER = 60
+
+
+def section(run: Run) -> list[Block]:
+    """The calibration measures and the reliability diagram."""
+    estimates = members(run, "calibration")
+    blocks: list[Block] = [Heading("Calibration")]
+    if not estimates:
+        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of calibration.")]
+    blocks.append(estimate_table("Calibration measures", estimates))
+    if any(name.startswith("reliability") for name in run.results.curves):
+        from xaimed.viz.figures import reliability_figure, svg
+
+        text = "Reliability: observed share against predicted probability, 95 % intervals; the diagonal is perfect."
+        alt = text + " The values are in results.json."
+        blocks.append(Figure(Picture(svg(reliability_figure(run)), alt), text, 0.45))
+    return blocks

@@ -1,0 +1,69 @@
+"""Data: what the model was measured on, with its warnings, and SYNTHETIC where images are not of people."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import Block, Column, Heading, Notice, Pairs, Table, Text
+from xaimed.report.wording import given, number, plural, pretty
+from xaimed.run import Run
+
+ORDER = 30
+
+
+def section(run: Run) -> list[Block]:
+    """Counts by label and group, image sizes, and the data set's own warnings."""
+    data = run.meta.get("data", {})
+    blocks: list[Block] = [Heading("Data")]
+    if synthetic(run):
+        blocks.append(Notice("SYNTHETIC", "Some or all images were made by a program and show no person. Results on "
+                             "them say nothing about patients.", "bad"))
+    blocks.append(Pairs((("Data set", given(data.get("title") or data.get("name"))),
+                         ("Split", given(data.get("split"))), ("Images", str(len(run.cases))),
+                         ("Patients", str(run.cases["patient"].nunique())),
+                         ("Reference boxes", str(int(run.truth["x0"].notna().sum()))),
+                         ("Image size", _sizes(run)), ("Pixel spacing", _spacing(run)))))
+    warnings = data.get("warnings") or []
+    blocks += [Notice("Warning of the data set", str(text), "warn") for text in warnings]
+    if len(run.cases):
+        blocks += [_counts(run, "label", "Reference label of the image"), *_groups(run)]
+    else:
+        blocks.append(Text("The run holds no case, so nothing could be measured."))
+    return blocks
+
+
+def synthetic(run: Run) -> bool:
+    """Whether any image of the run, or its data set, is synthetic."""
+    return bool(run.meta.get("data", {}).get("synthetic")) or bool(run.cases["synthetic"].astype(bool).any())
+
+
+def _sizes(run: Run) -> str:
+    sizes = sorted({(int(w), int(h)) for w, h in zip(run.cases["width"], run.cases["height"], strict=True)})
+    if not sizes:
+        return given(None)
+    if len(sizes) == 1:
+        return f"{sizes[0][0]} x {sizes[0][1]} pixels"
+    return f"{plural(len(sizes), 'size')}, from {sizes[0][0]} x {sizes[0][1]} to {sizes[-1][0]} x {sizes[-1][1]} pixels"
+
+
+def _spacing(run: Run) -> str:
+    known = run.cases["spacing_mm"].dropna()
+    if known.empty:
+        return given(None)
+    values = sorted({f"{value:.3g}" for value in known})
+    text = f"{values[0]} mm" if len(values) == 1 else f"{values[0]} to {values[-1]} mm"
+    return text + ("" if len(known) == len(run.cases) else f" ({len(known)} of {len(run.cases)} images)")
+
+
+def _groups(run: Run) -> list[Block]:
+    columns = [name for name in run.cases if name.startswith("group_")]
+    return [_counts(run, name, f"Group: {pretty(name.removeprefix('group_'))}") for name in columns
+            if run.cases[name].nunique() <= 30]
+
+
+def _counts(run: Run, column: str, caption: str) -> Table:
+    rows = []
+    for value, part in run.cases.fillna({column: "unknown"}).groupby(column, sort=True):
+        share = len(part) / len(run.cases)
+        rows.append((str(value) or "unknown", str(len(part)), str(part["patient"].nunique()),
+                     f"{number(share * 100, 1)} %"))
+    return Table(caption, (Column("Value", share=3), Column("Images", "right", 1), Column("Patients", "right", 1),
+                           Column("Share of images", "right", 1.4)), tuple(rows))

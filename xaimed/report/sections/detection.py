@@ -1,0 +1,73 @@
+"""Detection: FROC, sensitivity at false positives per image for each hit rule."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Figure, Heading, Picture, Table, Text
+from xaimed.report.families import estimate_table, members, rule_table, ruled
+from xaimed.report.wording import measured
+from xaimed.run import Run
+from xaimed.stats import Estimate
+
+ORDER = 50
+NOTE = "A number without its hit rule cannot be compared."
+RATE = re.compile(r"^sensitivity[ _]at[ _]([0-9.]+)[ _](?:fppi|false[ _]positives?[ _]per[ _]image)(.*)$")
+
+
+def section(run: Run) -> list[Block]:
+    """FROC table with one column a hit rule, the curve, and the other detection measures."""
+    if run.meta.get("model", {}).get("task") not in (None, "detection"):
+        return []
+    estimates = members(run, "detection")
+    blocks: list[Block] = [Heading("Detection")]
+    if not estimates:
+        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of detection.")]
+    pairs = [(RATE.match(e.name), e) for e in estimates]
+    rated = [(float(match[1]), match[2], e) for match, e in pairs if match]
+    blocks += [froc_table([(rate, e) for rate, found, e in rated if found == suffix], suffix)
+               for suffix in dict.fromkeys(suffix for _, suffix, _ in rated)]
+    if any(name.startswith("froc") for name in run.results.curves):
+        blocks.append(_figure(run))
+    shared, rest = ruled(tuple(e for match, e in pairs if not match))
+    if shared:
+        blocks.append(rule_table("At the operating point and at the end of the curve", shared, NOTE))
+    if rest:
+        blocks.append(estimate_table("Other detection measures", rest))
+    return blocks
+
+
+def froc_table(rated: list[tuple[float, Estimate]], suffix: str) -> Table:
+    """Sensitivity with its interval: a row for each rate of false positives, a column for each hit rule."""
+    rules = tuple(dict.fromkeys(e.rule for _, e in rated))
+    found = {(rate, e.rule): e for rate, e in rated}
+    rows = tuple((f"{rate:g}", *(_cell(found.get((rate, rule))) for rule in rules))
+                 for rate in sorted({rate for rate, _ in rated}))
+    columns = (Column("False positives per image", share=1.2),
+               *(Column(f"Hit: {rule or 'not stated'}{_lesions(rated, rule)}", "right", 2) for rule in rules))
+    ways = "; ".join(dict.fromkeys(e.interval for _, e in rated if e.interval and math.isfinite(e.value)))
+    name = suffix.strip(" ,_[]").replace("_", " ")
+    return Table("Sensitivity at a rate of false positives (95 % interval)" + (f": {name}" if name else ""), columns,
+                 rows, f"Unit: lesion. Intervals: {ways or 'none'}. The curve "
+                 "is not extended beyond its last observed point.")
+
+
+def _lesions(rated: list[tuple[float, Estimate]], rule: str) -> str:
+    sizes = {e.denominator for _, e in rated if e.rule == rule and e.denominator is not None}
+    return f" ({max(sizes):.0f} lesions)" if sizes else ""
+
+
+def _cell(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "n/a"
+    if not math.isfinite(estimate.value):
+        return estimate.interval.partition(":")[0] or "n/a"
+    return measured(estimate)
+
+
+def _figure(run: Run) -> Block:
+    from xaimed.viz.figures import froc_figure, svg
+
+    text = "FROC: share of lesions found against false positives per image, with 95 % bands, for each hit rule."
+    return Figure(Picture(svg(froc_figure(run)), text + " The values of the curves are in results.json."), text, 0.8)

@@ -1,0 +1,116 @@
+"""Explanation validity: does a method's map depend on the model, and is it faithful and well placed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
+from xaimed.report.families import estimate_table, members
+from xaimed.report.wording import compact, number, outcome, pretty
+from xaimed.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ORDER = 80
+
+
+def section(run: Run) -> list[Block]:
+    """Gate, axis, metrics by method, and what a detector's map is conditional on."""
+    blocks: list[Block] = [Heading("Validity of the explanations")]
+    methods = tuple(dict.fromkeys(run.scores.loc[run.scores["method"] != "", "method"]))
+    if not methods:
+        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no explanation.")]
+    blocks += [_gates(run, methods), *_axis(run), *_metrics(run, methods)]
+    estimates = members(run, "explanation")
+    if estimates:
+        blocks.append(estimate_table("Estimates by method", estimates, grouped=True))
+    if run.meta.get("model", {}).get("task") == "detection":
+        blocks.append(Text(CONDITIONAL))
+    return blocks
+
+
+CONDITIONAL = ("Explanations of a box are conditional on the proposal: the region proposal network picks the box, and "
+               "no gradient of the box's score flows through that choice. A map says what raises the score of this "
+               "box, not why the detector looked there.")
+
+
+@lru_cache(maxsize=64)
+def gate(run: Run, method: str) -> str:
+    """"pass", "fail" or NOT ASSESSED for one method, from the stored gate."""
+    rows = run.scores[(run.scores["metric"] == "gate") & (run.scores["method"] == method)]["value"].dropna()
+    return NOT_ASSESSED if rows.empty else "pass" if bool((rows == 1).all()) else "fail"
+
+
+def _gates(run: Run, methods: tuple[str, ...]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (pretty(name), number(_value(run, name, "gate_similarity")), number(_value(run, name, "gate_null")),
+         outcome(gate(run, name))) for name in methods]
+    return Table("Randomisation gate", (Column("Method", share=2), Column("Similarity after randomisation", "right", 2),
+                                        Column("Similarity of different images", "right", 2),
+                                        Column("Outcome")), tuple(rows),
+                 "The model's weights are randomised from the output down; a method whose map stays the same does not "
+                 "depend on what the model learned and fails. A failed method gets no explainability number.")
+
+
+def _value(run: Run, method: str, metric: str) -> float:
+    rows = run.scores[(run.scores["metric"] == metric) & (run.scores["method"] == method)]["value"].dropna()
+    return float(rows.mean()) if len(rows) else float("nan")
+
+
+def _axis(run: Run) -> list[Block]:
+    if run.axis.empty:
+        return []
+    from xaimed.viz.figures import axis_figure, svg
+
+    text = ("Explainability against accuracy, one point a method, with 95 % intervals. Hollow: the gate is not "
+            "passed; such a point on the dotted line has no explainability number.")
+    rows: list[tuple[Cell, ...]] = [
+        (pretty(str(row["method"])), _spread(row, "explainability"), _spread(row, "accuracy"),
+         str(row["accuracy_name"]), str(row["cases"]), outcome(str(row["gate"])))
+        for row in run.axis.to_dict(orient="records")]
+    table = Table("Explainability and accuracy", (
+        Column("Method", share=2), Column("Explainability (95 %)", "right", 2.2),
+        Column("Accuracy (95 %)", "right", 2.2), Column("Accuracy is", share=2), Column("Cases", "right", 0.7),
+        Column("Gate")), tuple(rows))
+    return [Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.8), table]
+
+
+def _spread(row: dict[object, object], name: str) -> str:
+    low, value, high = (row.get(f"{name}{end}") for end in ("_low", "", "_high"))
+    if not isinstance(value, float) or not np.isfinite(value):
+        return "none"
+    limits = isinstance(low, float) and isinstance(high, float) and np.isfinite(low) and np.isfinite(high)
+    return number(value) + (f" ({number(float(str(low)))} to {number(float(str(high)))})" if limits else "")
+
+
+def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
+    scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna()]
+    if scores.empty:
+        return []
+    table = scores.groupby(["metric", "method"], sort=False)["value"]
+    rows = []
+    for metric in dict.fromkeys(scores["metric"]):
+        cells: list[Cell] = [pretty(str(metric))]
+        cells += [_quartiles(table, str(metric), name) for name in methods]
+        rows.append(tuple(cells))
+    return [Table("Explanation metrics: median (quartiles) over maps", (
+        Column("Metric", share=2), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
+        "Over all maps to which the metric applies; single values in scores.parquet. Gate outcome: "
+        + ", ".join(f"{pretty(name)} {gate(run, name)}" for name in methods) + ".")]
+
+
+def _quartiles(table: pd.api.typing.SeriesGroupBy, metric: str, method: str) -> str:
+    if (metric, method) not in table.groups:
+        return "n/a"
+    low, middle, high = np.percentile(table.get_group((metric, method)).to_numpy(float), (25, 50, 75))
+    return f"{compact(middle)} ({compact(low)} to {compact(high)})"
+
+
+def gate_badge(run: Run, method: str) -> Badge:
+    """The badge of a method's gate for a case page."""
+    word = gate(run, method)
+    return Badge(f"gate {word}", outcome(word).tone)

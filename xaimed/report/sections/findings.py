@@ -1,0 +1,26 @@
+"""Findings: what each check says, with its numbers."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Heading, Table, Text
+from xaimed.report.wording import outcome, pretty
+from xaimed.run import Run
+from xaimed.types import Finding
+
+ORDER = 90
+
+
+def section(run: Run) -> list[Block]:
+    """One row a finding, by code."""
+    if not run.findings:
+        return [Heading("Findings"), Text(f"{NOT_ASSESSED}: no check was run.")]
+    rows = tuple((f.code, outcome(f.outcome), f"{f.title}. {f.statement}", _evidence(f))
+                 for f in sorted(run.findings, key=lambda f: f.code))
+    return [Heading("Findings"),
+            Table("What the checks found", (Column("Code"), Column("Outcome"), Column("Statement", share=3),
+                                            Column("Evidence", share=1.6)), rows)]
+
+
+def _evidence(finding: Finding) -> str:
+    return "; ".join(f"{pretty(name)} {value:.4g}" if isinstance(value, float) else f"{pretty(name)} {value}"
+                     for name, value in finding.evidence.items()) or "–"

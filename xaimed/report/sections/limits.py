@@ -1,0 +1,26 @@
+"""Limits: what this report does not say."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import Block, Heading, Text
+from xaimed.report.sections.data import synthetic
+from xaimed.report.sections.explanation import CONDITIONAL
+from xaimed.run import Run
+
+ORDER = 110
+SCOPE = ("This audit describes one model on one set of images at one operating point. It does not show how the model "
+         "behaves elsewhere, and it does not replace the judgement of those who answer for its use.")
+MAPS = ("An attribution map shows what raises or lowers a score. It does not outline a lesion and it is not meant for "
+        "primary diagnosis.")
+WORDS = ("What nobody supplied or measured is printed as NOT ASSESSED. n/a means that a measure does not apply or "
+         "cannot be computed here.")
+
+
+def section(run: Run) -> list[Block]:
+    """The limits that hold for every audit, and those of this task and data."""
+    texts = [SCOPE, MAPS, WORDS]
+    if run.meta.get("model", {}).get("task") == "detection":
+        texts.append(CONDITIONAL)
+    if synthetic(run):
+        texts.append("SYNTHETIC: images of this run were made by a program.")
+    return [Heading("Limits"), *(Text(text) for text in texts)]

@@ -1,0 +1,36 @@
+"""Accuracy of the model at image and patient level, the same measures side by side under each counting rule."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
+from xaimed.report.families import estimate_table, members, rule_table, ruled
+from xaimed.report.wording import given
+from xaimed.run import Run
+
+ORDER = 40
+NOTE = "The rules count the same predictions; a number without its rule cannot be compared."
+
+
+def section(run: Run) -> list[Block]:
+    """Measures at the operating point under each counting rule, then all other measures and the ROC curve."""
+    estimates = members(run, "performance")
+    blocks: list[Block] = [Heading("Accuracy of the model")]
+    if not estimates:
+        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
+    blocks.append(Text("Operating point: score of at least "
+                       f"{given(run.meta.get('model', {}).get('operating_point'))}, as the model file fixes it."))
+    shared, rest = ruled(estimates)
+    if shared:
+        blocks.append(rule_table("Measures at the operating point under each counting rule", shared, NOTE))
+    if rest:
+        blocks.append(estimate_table("Discrimination and other measures", rest))
+    if any(name.startswith("roc") for name in run.results.curves):
+        blocks.append(_roc(run))
+    return blocks
+
+
+def _roc(run: Run) -> Block:
+    from xaimed.viz.figures import roc_figure, svg
+
+    text = "Receiver operating characteristic: sensitivity against 1 - specificity."
+    return Figure(Picture(svg(roc_figure(run)), text + " The values of the curve are in results.json."), text, 0.45)

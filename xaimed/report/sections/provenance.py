@@ -1,0 +1,64 @@
+"""Provenance: what was audited, with what, when; every digest that identifies it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
+from xaimed.report.wording import given, number, pretty
+from xaimed.run import Run
+
+ORDER = 20
+
+
+def section(run: Run) -> list[Block]:
+    """Model, data, run and software, as run.json says."""
+    model, data = _part(run, "model"), _part(run, "data")
+    return [
+        Heading("Identity and provenance"),
+        Heading("Model", 2), Pairs((
+            ("Name", given(model.get("name"))), ("Architecture", given(model.get("architecture"))),
+            ("Task", given(model.get("task"))), ("Classes", given(model.get("classes"))),
+            ("Operating point", given(model.get("operating_point"))),
+            ("Digest (SHA-256)", _digest(model.get("digest"))),
+            ("Training", given(model.get("training"))))),
+        Heading("Intended use and card", 2), *_card(model.get("card")),
+        Heading("Run", 2), Pairs((
+            ("Data set", f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}"),
+            ("Split manifest", _digest(data.get("manifest"))), ("Started", given(run.meta.get("created"))),
+            ("xaimed", given(run.meta.get("xaimed"))), ("Code digest", _digest(run.meta.get("code"))),
+            ("Log head", _digest(_part(run, "log").get("head"))), ("Seeds", given(run.meta.get("seeds"))),
+            ("Device", given(run.meta.get("device"))), ("Software", _versions(_part(run, "versions"))),
+            ("Time", _timings(_part(run, "timings"))), ("Peak memory", _memory(run.meta.get("peak_memory_mb"))))),
+        Text("run.json, results.json, findings.json and plan.toml of this run are attached to this file. run.json "
+             "holds the SHA-256 of every table and map; the command xaimed verify checks them and the log.",
+             small=True)]
+
+
+def _part(run: Run, name: str) -> Mapping[str, Any]:
+    found = run.meta.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _digest(value: object) -> Cell:
+    return Mono(str(value)) if value else given(None)
+
+
+def _card(card: object) -> list[Block]:
+    if not isinstance(card, Mapping) or not card:
+        return [Text(f"Intended use: {given(None)}. The model carries no card.")]
+    rows = {"intended_use": None, **card}
+    return [Pairs(tuple((pretty(str(key)), given(value)) for key, value in rows.items()))]
+
+
+def _versions(versions: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or given(None)
+
+
+def _memory(value: object) -> str:
+    return f"{value:.0f} MB" if isinstance(value, int | float) else given(None)
+
+
+def _timings(timings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {number(float(value), 1)} s" for name, value in timings.items()) or given(None)

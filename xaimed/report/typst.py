@@ -1,0 +1,106 @@
+"""The PDF of a document by typst: PDF/A-3a and PDF/UA-1, the same bytes for the same document.
+
+Content reaches the template as JSON, so that no text of a label or a file name is ever read as markup.
+Characters that the fonts in the package lack are printed as their code points. typst is imported on use.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+from xaimed.errors import StoreError
+from xaimed.optional import need
+from xaimed.report.blocks import Attachment, Document, Picture
+from xaimed.viz.lettering import FONTS, printable
+
+if TYPE_CHECKING:
+    import typst
+
+HERE = Path(__file__).resolve().parent
+KINDS = {"SignOff": "signoff", "PageBreak": "pagebreak"}
+
+
+class Renderer:
+    """Renders documents one after another; a context manager that holds a private folder for the pictures."""
+
+    def __init__(self) -> None:
+        compiler = need("typst", "report", "to write PDF reports").Compiler
+        self._folder = tempfile.TemporaryDirectory(prefix="xaimed-report-")
+        self._root = Path(self._folder.name)
+        (self._root / "template.typ").write_bytes((HERE / "template.typ").read_bytes())
+        self._compiler: typst.Compiler = compiler(
+            self._root / "template.typ", root=self._root, font_paths=[FONTS], ignore_system_fonts=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._folder.cleanup()
+
+    def pdf(self, document: Document) -> bytes:
+        """The document as PDF bytes. Raises StoreError where the document cannot be drawn."""
+        typst = need("typst", "report", "to write PDF reports")
+        with tempfile.TemporaryDirectory(dir=self._root) as folder:
+            text = json.dumps(self._plain(document, Path(folder)), ensure_ascii=False, allow_nan=False)
+            try:
+                made = self._compiler.compile(
+                    sys_inputs={"document": text}, format="pdf", pdf_standards=["a-3a", "ua-1"],
+                    timestamp=_moment(document.created))
+            except typst.TypstError as problem:
+                raise StoreError(f"the report {document.title!r} could not be drawn: {problem.message}; "
+                                 "please report this with the run's run.json") from problem
+        # A reader and a signature expect the last line to end; typst leaves the line end out.
+        return cast(bytes, made) + b"\n"
+
+    def _plain(self, document: Document, folder: Path) -> Mapping[str, object]:
+        keep = _Files(folder, self._root)
+        plain = cast(dict[str, object], _plain(document, keep.path))
+        moment = _moment(document.created)
+        return {**plain, "date": [moment.year, moment.month, moment.day]}
+
+
+class _Files:
+    """Writes pictures and attachments into the renderer's folder and names them from its root."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self._folder, self._root, self._count = folder, root, 0
+
+    def path(self, data: bytes, suffix: str) -> str:
+        self._count += 1
+        target = self._folder / f"{self._count}{suffix}"
+        target.write_bytes(data)
+        return "/" + target.relative_to(self._root).as_posix()
+
+
+Keep = Callable[[bytes, str], str]
+
+
+def _plain(value: object, keep: Keep) -> object:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Picture):
+        return {"path": keep(value.data, f".{value.kind}"), "format": value.kind, "alt": printable(value.alt)}
+    if isinstance(value, Attachment):
+        return {"path": keep(value.data, ".bin"), "name": value.name, "media_type": value.media_type,
+                "description": printable(value.description)}
+    if is_dataclass(value) and not isinstance(value, type):
+        name = type(value).__name__
+        found = {f.name: _plain(getattr(value, f.name), keep) for f in fields(value)}
+        return {**found, "kind": KINDS.get(name, name.lower())}
+    if isinstance(value, tuple):
+        return [_plain(item, keep) for item in value]
+    return value
+
+
+def _moment(created: str) -> datetime:
+    try:
+        return datetime.fromisoformat(created).astimezone(UTC)
+    except ValueError as problem:
+        raise StoreError(f"run.json: created is {created!r}; expected a UTC time such as "
+                         "2026-11-22T12:00:00Z") from problem

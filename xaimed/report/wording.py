@@ -1,0 +1,114 @@
+"""Stored names and numbers as words for a report; a missing value says so and never vanishes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xaimed.report.blocks import NOT_ASSESSED, Badge, Tone
+
+if TYPE_CHECKING:
+    from xaimed.stats import Estimate
+
+TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "concern": "warn", "not applicable": "neutral",
+                          NOT_ASSESSED: "neutral"}
+# Words of abbreviations keep their capitals.
+CAPITALS = {"auc": "AUC", "froc": "FROC", "roc": "ROC", "ece": "ECE", "cam": "CAM", "shap": "SHAP", "iou": "IoU",
+            "fppi": "FPPI", "ppv": "PPV", "npv": "NPV", "f1": "F1", "mcc": "MCC", "brier": "Brier", "grad": "Grad"}
+METHODS = {"grad_cam": "Grad-CAM", "gradient_shap": "Gradient SHAP", "kernel_shap": "Kernel SHAP"}
+
+
+def pretty(name: str) -> str:
+    """The name in words: "sensitivity_at_0.5_fppi" gives "Sensitivity at 0.5 FPPI"."""
+    if name in METHODS:
+        return METHODS[name]
+    stem, _, inner = name.partition("[")
+    words = [CAPITALS.get(word.lower(), word) for word in re.split(r"[_ ]+", stem) if word]
+    text = " ".join(words) + (f" ({inner.removesuffix(']')})" if inner else "")
+    return text[:1].upper() + text[1:]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """The value with `digits` decimals, whole numbers without, or "n/a"."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    if value == round(value) and abs(value) >= 2:
+        return f"{value:.0f}"
+    return f"{value:.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """The value with three significant digits and a true minus sign."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def compact(value: float) -> str:
+    """The value in few characters whatever its size: "0.701", "35.1", "2.4e-06", or "n/a"."""
+    if not math.isfinite(value):
+        return "n/a"
+    if value == 0 or 0.001 <= abs(value) < 10:
+        text = f"{abs(value):.3f}"
+    else:
+        text = f"{abs(value):.1f}" if 10 <= abs(value) < 1e5 else f"{abs(value):.1e}"
+    return text if value >= 0 else f"−{text}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage: "64 %", with one decimal below 10 %."""
+    return f"{value * 100:.1f} %" if abs(value) < 0.1 else f"{value * 100:.0f} %"
+
+
+def interval(estimate: Estimate) -> str:
+    """The limits as "0.71 to 0.96", or "n/a"."""
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return "n/a"
+    return f"{number(estimate.low)} to {number(estimate.high)}"
+
+
+def measured(estimate: Estimate) -> str:
+    """Value and limits in one cell: "0.870 (0.710 to 0.960)"."""
+    if not math.isfinite(estimate.value):
+        return "n/a"
+    limits = interval(estimate)
+    return number(estimate.value) + (f" ({limits})" if limits != "n/a" else "")
+
+
+def counts(estimate: Estimate) -> str:
+    """Numerator and denominator as "5/6", only the denominator as "of 6", or a dash."""
+    if estimate.denominator is None:
+        return "–"
+    if estimate.numerator is None:
+        return f"of {_whole(estimate.denominator)}"
+    return f"{_whole(estimate.numerator)}/{_whole(estimate.denominator)}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
+def outcome(word: str) -> Badge:
+    """The badge of a finding's outcome or of a gate: "pass", "fail", "concern", "NOT ASSESSED"."""
+    return Badge(word, TONES.get(word, "neutral"))
+
+
+def given(value: object) -> str:
+    """The value as text, lists joined; NOT ASSESSED for what nobody supplied."""
+    if value is None or value in ("", [], {}):
+        return NOT_ASSESSED
+    if isinstance(value, dict):
+        return "; ".join(f"{pretty(str(key))}: {given(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(given(item) for item in value)
+    return str(value)
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words as "a, b and c"."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}" if words else "none"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Count and noun: "1 case", "2 cases"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,70 @@
+"""Writes report.pdf and cases/<case>.pdf of a run; the same bytes whenever the run is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from xaimed import registry
+from xaimed.errors import unknown
+from xaimed.ledger import Fact
+from xaimed.report.blocks import Attachment, Block, Document
+from xaimed.report.case import case_document
+from xaimed.report.sections.data import synthetic
+from xaimed.report.typst import Renderer
+from xaimed.report.wording import given
+from xaimed.run import Run
+from xaimed.store import save_report
+
+ATTACHED = (("run.json", "application/json", "Identity, digests and timings of the run"),
+            ("results.json", "application/json", "All estimates and curves"),
+            ("findings.json", "application/json", "What the checks found"),
+            ("plan.toml", "application/toml", "The plan of the audit, every default spelled out"))
+
+
+def write_reports(run: Run, cases: Sequence[str] | None = None,
+                  progress: Callable[[int, int], None] | None = None) -> list[Path]:
+    """The paths of report.pdf and of the case pages that were written; all cases if `cases` is None.
+
+    progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
+    MissingExtra without typst, StoreError where the disk does not take a file.
+    """
+    known = [str(name) for name in run.cases["case"]]
+    chosen = known if cases is None else list(dict.fromkeys(cases))
+    for name in chosen:
+        if name not in known:
+            raise unknown("case", name, known)
+    jobs: list[tuple[str, Callable[[], Document]]] = [("report.pdf", partial(report_document, run))]
+    jobs += [(f"cases/{name}.pdf", partial(case_document, run, name)) for name in chosen]
+    digests: dict[str, Fact] = {}
+    with Renderer() as renderer:
+        for done, (name, make) in enumerate(jobs, start=1):
+            digests[name] = save_report(run, name, renderer.pdf(make()))
+            if progress is not None:
+                progress(done, len(jobs))
+    run.record("report", digests)
+    return [run.path / name for name, _ in jobs]
+
+
+def report_document(run: Run) -> Document:
+    """The audit report of a run: all sections by their ORDER, with the run's JSON attached."""
+    model, data = run.meta.get("model", {}), run.meta.get("data", {})
+    name, title = given(model.get("name")), given(data.get("title") or data.get("name"))
+    return Document(
+        eyebrow="MODEL AUDIT", title=f"Audit of {name}", created=run.meta["created"], blocks=tuple(sections(run)),
+        subtitle=f"{title}, split {given(data.get('split'))}: {len(run.cases)} images of "
+                 f"{run.cases['patient'].nunique()} patients · {run.meta['created']}",
+        header=f"xaimed audit report · {name} · {title}",
+        footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
+               f"· {run.meta['created']}",
+        attachments=tuple(Attachment(file, (run.path / file).read_bytes(), kind, text)
+                          for file, kind, text in ATTACHED),
+        stamp="SYNTHETIC" if synthetic(run) else "", keywords=("audit", "explainability", "medical imaging"))
+
+
+def sections(run: Run) -> list[Block]:
+    """The blocks of every registered section, by ORDER (900 if it has none) and name."""
+    modules = [(name, registry.load("report.sections", name)) for name in registry.names("report.sections")]
+    modules.sort(key=lambda item: (int(getattr(item[1], "ORDER", 900)), item[0]))
+    return [block for _, module in modules for block in module.section(run)]

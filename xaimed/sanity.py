@@ -1,0 +1,211 @@
+"""The randomisation gate: a map that stays the same when the network forgets everything explains nothing.
+
+Adebayo J et al. (2018) "Sanity checks for saliency maps", arXiv:1810.03292. The yardstick is how similar the
+maps of different images are, as in Arun N et al. (2021) "Assessing the trustworthiness of saliency maps",
+Radiol AI 3:e200267: two unrelated maps with one blob each can already have an SSIM above 0.9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from xaimed.errors import InputError
+from xaimed.likeness import Likeness, Plane, likeness, plane
+from xaimed.randomise import execution_order, randomised
+from xaimed.scene import Scene
+from xaimed.types import Floats, Score
+
+MEASURES = ("similarity", "ssim", "spearman")
+ENOUGH = 3
+
+
+class Found(Protocol):
+    """The map of a scene: values float32 (h, w), signed."""
+
+    @property
+    def values(self) -> Floats: ...  # noqa: D102
+
+
+class Explainer(Protocol):
+    """What the gate needs of an attribution method."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    def attribute(self, scene: Scene) -> Found:
+        """The map of one scene."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The rules of the gate.
+
+    stages: in how many steps the network is randomised, from the output to the input. tolerance: how far the
+    similarity after randomisation may lie above that of maps of different images. ceiling: a map that keeps
+    more than this fails anyway, so that one blob in the middle of every image does not pass. grid: maps are
+    compared at this many pixels a side. draws: of weights, until a map has contrast. resamples, level: of the
+    bootstrap over scenes and its one-sided upper bound.
+    """
+
+    stages: int = 4
+    tolerance: float = 0.05
+    ceiling: float = 0.8
+    grid: int = 64
+    draws: int = 4
+    resamples: int = 2000
+    level: float = 0.975
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """passed: None is NOT ASSESSED. rows: the numbers, as in scores.parquet. statement: the same in words."""
+
+    passed: bool | None
+    rows: list[Score]
+    statement: str
+
+
+def gate(scenes: Sequence[Scene], method: Explainer, seed: int = 0, rules: Gate = Gate()) -> GateResult:
+    """Whether the maps of a method depend on what the network has learnt, with the numbers behind it.
+
+    The network is randomised in stages; the maps of the last one, with every weight re-drawn, are compared
+    with the trained network's. Passed: the upper bound of their mean similarity is at most the mean
+    similarity of the trained network's maps of different cases plus the tolerance, and at most the ceiling.
+    Similarity is the mean of
+    SSIM and |Spearman's rho| within the tissue. Every scene has random weights of its own, so that the bound
+    covers their chance too; a draw whose map has no contrast (dead units) says nothing and is drawn again. A
+    scene keeps its proposal, so that the maps stay comparable. The weights are bit for bit the same
+    afterwards, on failure too. NOT ASSESSED with fewer than 3 scenes that have a map, or only one case.
+    Raises InputError if the scenes have different networks.
+    """
+    if len({id(scene.network) for scene in scenes}) > 1:
+        raise InputError("the scenes have different networks; expected one: run the gate once for each")
+    if len(scenes) < ENOUGH:
+        return _not_assessed(method, seed, f"{len(scenes)} scenes; the gate needs {ENOUGH} or more")
+    trained = [_plane(scene, method, rules) for scene in scenes]
+    usable = [i for i, found in enumerate(trained) if found.contrast]
+    kept, planes = [scenes[i] for i in usable], [trained[i] for i in usable]
+    if len(kept) < ENOUGH or len({scene.case for scene in kept}) < 2:
+        return _not_assessed(method, seed, f"{len(kept)} of {len(scenes)} scenes, of "
+                             f"{len({scene.case for scene in kept})} cases, have a map with contrast; "
+                             f"the gate needs {ENOUGH} or more, of 2 cases or more")
+    if not execution_order(kept[0]):
+        return _not_assessed(method, seed, "the network has no weights to randomise")
+    stages = _cascade(kept, planes, _Draw(method, seed), rules)
+    if sum(found.contrast for found in stages[-1]) < ENOUGH:
+        return _not_assessed(method, seed, f"with random weights {sum(not f.contrast for f in stages[-1])} of "
+                             f"{len(kept)} maps have no contrast, so there is nothing to compare")
+    return _judged(_Evidence(method.name, seed, kept, stages, _null(kept, planes)), rules)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """stages: for each stage the likeness of every scene's map; null: of maps of different cases."""
+
+    method: str
+    seed: int
+    scenes: Sequence[Scene]
+    stages: list[list[Likeness]]
+    null: list[Likeness]
+
+
+def _plane(scene: Scene, method: Explainer, rules: Gate) -> Plane:
+    return plane(method.attribute(scene).values, scene.tissue.cpu().numpy(), rules.grid)
+
+
+def _cascade(scenes: Sequence[Scene], trained: Sequence[Plane], draw: _Draw, rules: Gate) -> list[list[Likeness]]:
+    """For each stage the likeness of every scene's map to the trained one, each scene with weights of its own."""
+    parts = _growing(execution_order(scenes[0])[::-1], rules.stages)
+    return [[_redrawn(scene, before, modules, replace(draw, scene=number), rules)
+             for number, (scene, before) in enumerate(zip(scenes, trained, strict=True))] for modules in parts]
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Whose map, under which weights: the scene's number makes the draw the scene's own."""
+
+    method: Explainer
+    seed: int
+    scene: int = 0
+
+    def seeds(self, count: int) -> list[int]:
+        return [int(v) for v in np.random.SeedSequence([self.seed, self.scene]).generate_state(count)]
+
+
+def _redrawn(scene: Scene, before: Plane, modules: Sequence[nn.Module], draw: _Draw, rules: Gate) -> Likeness:
+    """The likeness under the first draw whose map has contrast; without contrast if no draw gives one."""
+    found = Likeness(0.0, 0.0, contrast=False)
+    for seed in draw.seeds(rules.draws):
+        with randomised(modules, seed):
+            found = likeness(before, _plane(scene, draw.method, rules))
+        if found.contrast:
+            break
+    return found
+
+
+def _growing(modules: Sequence[nn.Module], stages: int) -> list[Sequence[nn.Module]]:
+    """The first modules of the list, more at each stage, all at the last."""
+    count = max(1, min(stages, len(modules)))
+    return [modules[:math.ceil(len(modules) * (stage + 1) / count)] for stage in range(count)]
+
+
+def _null(scenes: Sequence[Scene], planes: Sequence[Plane]) -> list[Likeness]:
+    pairs = [(i, j) for i in range(len(planes)) for j in range(i) if scenes[i].case != scenes[j].case]
+    return [likeness(planes[i], planes[j]) for i, j in pairs]
+
+
+def upper_bound(values: NDArray[np.float64], rules: Gate, seed: int) -> float:
+    """The bootstrap's one-sided upper bound of the mean of values (n,)."""
+    draws = np.random.default_rng(seed).integers(0, len(values), (rules.resamples, len(values)))
+    return float(np.quantile(values[draws].mean(1), rules.level))
+
+
+def _judged(evidence: _Evidence, rules: Gate) -> GateResult:
+    last = np.array([found.similarity for found in evidence.stages[-1] if found.contrast])
+    bound = upper_bound(last, rules, evidence.seed)
+    null = _mean(evidence.null, "similarity")
+    limit = min(null + rules.tolerance, rules.ceiling)
+    passed = bound <= limit
+    flat = sum(not found.contrast for found in evidence.stages[-1])
+    statement = (
+        f"{evidence.method} {'passes' if passed else 'fails'} the randomisation gate: with random weights "
+        f"its maps keep a similarity of {last.mean():.2f} to the trained network's (upper bound {bound:.2f}, "
+        f"{len(last)} scenes), and maps of different images have {null:.2f}; the limit is {limit:.2f}"
+        f"{f'; {flat} maps without contrast are left out' if flat else ''}")
+    return GateResult(passed, _rows(evidence, float(passed), bound), statement)
+
+
+def _rows(evidence: _Evidence, passed: float, bound: float) -> list[Score]:
+    def row(metric: str, value: float, condition: str = "clean", scene: Scene | None = None) -> Score:
+        case, target = (scene.case, scene.target) if scene else ("", "")
+        return Score(case, target, evidence.method, metric, value, condition, evidence.seed)
+
+    rows = [row("gate", passed), row("gate_similarity_upper", bound)]
+    for measure in MEASURES:
+        rows += [row(f"gate_{measure}", _mean(evidence.stages[-1], measure)),
+                 row("gate_null" if measure == "similarity" else f"gate_null_{measure}",
+                     _mean(evidence.null, measure))]
+    for number, stage in enumerate(evidence.stages, start=1):
+        condition = f"random weights {number}/{len(evidence.stages)}"
+        rows += [row(f"gate_{measure}", _mean(stage, measure), condition) for measure in MEASURES]
+        rows += [row("gate_similarity", found.similarity if found.contrast else math.nan, condition, scene)
+                 for found, scene in zip(stage, evidence.scenes, strict=True)]
+    return rows
+
+
+def _mean(found: Sequence[Likeness], measure: str) -> float:
+    values = [getattr(one, measure) for one in found if one.contrast]
+    return float(np.mean(values)) if values else math.nan
+
+
+def _not_assessed(method: Explainer, seed: int, reason: str) -> GateResult:
+    rows = [Score("", "", method.name, metric, math.nan, seed=seed)
+            for metric in ("gate", "gate_similarity", "gate_null")]
+    return GateResult(None, rows, f"{method.name}: randomisation gate NOT ASSESSED: {reason}")

@@ -1,0 +1,41 @@
+"""Scene: everything that an attribution method or an explanation metric knows of a model.
+
+The task of the model ends here. A class of a classifier, a box of a detector and a missed lesion are all
+one image and one scalar function of it; no method has a special case for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from xaimed.types import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image as the network sees it, and the scalar to explain.
+
+    case, target: names, such as "mdb001" and "d0" (a detection), "m0" (a missed lesion) or a class.
+    image: (1, C, h, w) float32; for a box, the window of the network's input that its score depends on.
+    tissue: bool (h, w). lesion: bool (h, w), the reference lesion on the window, or None.
+    score: (B, C, h, w) to (B,), differentiable, on the logit scale, for any batch size.
+    similarity: (B, C, h, w) to (B,) in [0, 1] without gradient: how much of the prediction is left.
+    network: the module, in eval mode. layers: modules whose output is a feature map (B, K, h', w').
+    place: float32 (h, w) on the window to float32 (H, W) in original pixels, 0 outside.
+    chunk: how many images one forward pass may hold.
+    """
+
+    case: str
+    target: str
+    image: Tensor
+    tissue: Tensor
+    score: Callable[[Tensor], Tensor]
+    similarity: Callable[[Tensor], Tensor]
+    network: nn.Module
+    layers: Mapping[str, nn.Module]
+    place: Callable[[Floats], Floats]
+    lesion: Tensor | None = None
+    chunk: int = 8

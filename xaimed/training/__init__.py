@@ -1,0 +1,3 @@
+"""Training: from a recipe to a model.pt."""
+
+ENGINE = frozenset({"course", "recipe", "samples"})

@@ -1,0 +1,84 @@
+"""A training recipe: everything that makes a model.pt, read from TOML; unknown keys are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xaimed.imaging.preprocessing import Preprocessing, preprocessing_of
+from xaimed.settings import read_table, settings
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image. rotation: degrees; scale, contrast, brightness, gamma: shares.
+
+    crop: side in pixels of a random square that is trained on, round a lesion where there is one; 0 for all of it.
+    """
+
+    flip: bool = True
+    rotation: float = 10.0
+    scale: float = 0.1
+    contrast: float = 0.15
+    brightness: float = 0.05
+    gamma: float = 0.15
+    noise: float = 0.01
+    crop: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The course of a training. images: how many are drawn for one epoch; positive: the share with a lesion.
+
+    linear: the rate of fully connected layers as a share of `rate`.
+    average: decay of the exponential moving average of the weights that is kept; warmup: epochs.
+    """
+
+    epochs: int = 12
+    images: int = 640
+    batch: int = 4
+    rate: float = 3e-4
+    linear: float = 0.1
+    decay: float = 0.01
+    warmup: float = 0.5
+    positive: float = 0.6
+    average: float = 0.995
+    clip: float = 5.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on what and how.
+
+    start: a model.pt of the same architecture whose weights are the beginning. extra: further cases for
+    training alone, such as {"first": "1000", "patients": "900"} for phantoms outside the data set.
+    fppi: false positives per image at which the operating point is set on the validation split.
+    """
+
+    name: str
+    task: str
+    architecture: str
+    arguments: Mapping[str, object]
+    dataset: str
+    seed: int = 0
+    start: str = ""
+    fppi: float = 0.25
+    extra: Mapping[str, str] = field(default_factory=dict)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file. Raises NotFound for no file, PlanError for bad TOML or an unknown key."""
+    return recipe_of(read_table(path, "recipe such as models/NAME/recipe.toml"))
+
+
+def recipe_of(table: Mapping[str, object]) -> Recipe:
+    """The recipe of a parsed TOML table."""
+    values = dict(table)
+    values["augmentation"] = settings(Augmentation, values.get("augmentation", {}), "augmentation")
+    values["schedule"] = settings(Schedule, values.get("schedule", {}), "schedule")
+    values["preprocessing"] = preprocessing_of(values.get("preprocessing", {}))
+    return settings(Recipe, values, "recipe")

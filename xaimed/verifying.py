@@ -1,0 +1,60 @@
+"""Is a run still what was written: the log's chain, run.json, and the SHA-256 of tables, maps and reports.
+
+This finds changes made by anyone who did not rewrite the whole chain. Who rewrites everything is found by
+comparing the log head with the one printed in an archived report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xaimed import ledger
+from xaimed.errors import StoreError
+from xaimed.run import Run
+from xaimed.store import tree_digest
+
+
+def verify(run: Run) -> tuple[list[str], int]:
+    """One line for each thing that changed, and how many things were checked."""
+    try:
+        entries = run.log_entries()
+    except StoreError as problem:
+        return [str(problem), *_files(run)[0]], 1 + _files(run)[1]
+    problems, checked = _files(run)
+    problems += _sealed(run, entries)
+    reports = {name: digest for entry in entries if entry.event == "report" for name, digest in entry.facts.items()}
+    for name, digest in reports.items():
+        problems += _changed(run.path / name, name, str(digest))
+    expected = {*reports}
+    present = [p.relative_to(run.path).as_posix() for p in (*run.path.glob("*.pdf"), *run.path.glob("cases/*.pdf"))]
+    problems += [f"{name}: not in the log; expected only reports that xaimed wrote"
+                 for name in sorted(present) if name not in expected]
+    return problems, checked + 2 + len(reports)
+
+
+def _sealed(run: Run, entries: tuple[ledger.Entry, ...]) -> list[str]:
+    """Whether the log still reaches the head in run.json, and run.json the digest in the log."""
+    head, count = run.meta["log"]["head"], int(run.meta["log"]["entries"])
+    problems = []
+    if len(entries) < count or entries[count - 1].hash != head:
+        problems.append(f"log.jsonl: does not hold the head {head[:16]}... that run.json names; "
+                        "entries were removed or the log was replaced")
+    seals = [entry.facts.get("run.json") for entry in entries if entry.event == "sealed"]
+    if ledger.sha256_file(run.path / "run.json") not in seals:
+        problems.append("run.json: its SHA-256 is not the one in the log; it was changed after the audit")
+    return problems
+
+
+def _files(run: Run) -> tuple[list[str], int]:
+    recorded: dict[str, str] = dict(run.meta.get("files", {}))
+    problems = [line for name, digest in recorded.items() for line in _changed(run.path / name, name, digest)]
+    stored = {f"maps.zarr/{p.name}" for p in (run.path / "maps.zarr").glob("*") if p.is_dir()}
+    problems += [f"{name}: not in run.json; it was added after the audit" for name in sorted(stored - set(recorded))]
+    return problems, len(recorded)
+
+
+def _changed(path: Path, name: str, digest: str) -> list[str]:
+    if not path.exists():
+        return [f"{name}: missing"]
+    found = tree_digest(path) if path.is_dir() else ledger.sha256_file(path)
+    return [] if found == digest else [f"{name}: changed (SHA-256 {found[:16]}..., recorded {digest[:16]}...)"]

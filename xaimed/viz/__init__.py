@@ -1,0 +1,1 @@
+"""Pictures and figures: pure functions of tables and arrays."""

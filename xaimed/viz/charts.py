@@ -1,0 +1,207 @@
+"""Interactive figures for the dashboard: plotly figures as pure functions of a run's tables.
+
+Nothing is told by colour alone: every method has its marker, every curve its dashes.
+plotly is imported on use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from xaimed.optional import need
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from xaimed.stats import Results
+
+COLOURS = ("#2f81c4", "#d9822b", "#4d9a5f", "#a06cc0", "#7d8a97", "#c0504d", "#2aa198", "#b58900")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "pentagon", "hexagon")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+QUIET = "#7d8a97"
+STEP = 0.1
+MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
+
+
+def axis_chart(axis: pd.DataFrame) -> go.Figure:
+    """Explainability against accuracy: one point a row (a model and method), both intervals as error bars.
+
+    axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A method
+    that did not pass the randomisation gate has no explainability: a hollow marker in a band below the plot.
+    """
+    objects = need("plotly.graph_objects", "dashboard", "to draw charts")
+    figure: go.Figure = objects.Figure()
+    rows = [{str(key): value for key, value in row.items()} for row in axis.to_dict(orient="records")]
+    without = [i for i, row in enumerate(rows) if not _scored(row)]
+    floor = _floor(rows)
+    for i, row in enumerate(rows):
+        figure.add_trace(_point(row, i, floor - STEP * without.index(i) if i in without else None))
+    if without:
+        _draw_floor(figure, floor, floor - STEP * (len(without) - 1))
+    names = sorted({str(row.get("accuracy_name", "")) for row in rows})
+    figure.update_xaxes(title=f"accuracy: {', '.join(names) or 'not measured'}")
+    figure.update_yaxes(title="explainability (skill)")
+    return _styled(figure)
+
+
+def _scored(row: Mapping[str, object]) -> bool:
+    return row.get("gate") == "pass" and math.isfinite(_number(row, "explainability"))
+
+
+def _floor(rows: list[dict[str, object]]) -> float:
+    """The height at which methods without a number stand: under every interval."""
+    lows = [_number(row, name) for row in rows if _scored(row)
+            for name in ("explainability", "explainability_low")]
+    return min([0.0, *(low for low in lows if math.isfinite(low))]) - 2 * STEP
+
+
+def _point(row: Mapping[str, object], index: int, below: float | None) -> go.Scatter:
+    """The marker of a row; below: the height of one without a number, which is hollow."""
+    import plotly.graph_objects as objects
+
+    colour, symbol = COLOURS[index % len(COLOURS)], SYMBOLS[index % len(SYMBOLS)]
+    scored = below is None
+    shape = symbol if scored else f"{symbol}-open"
+    return objects.Scatter(
+        x=[_number(row, "accuracy")], y=[_number(row, "explainability") if scored else below], name=_label(row),
+        mode="markers", marker={"size": 13, "color": colour, "symbol": shape, "line": {"width": 2}},
+        error_x=_bars(row, "accuracy", colour),
+        error_y=_bars(row, "explainability", colour) if scored else None,
+        customdata=[[str(row.get("method", "")), str(row.get("model", ""))]],
+        hovertemplate=_hover(row, scored) + "<extra></extra>")
+
+
+def _label(row: Mapping[str, object]) -> str:
+    method = plain_name(str(row.get("method", "")))
+    model = f"{row['model']}: " if row.get("model") else ""
+    return f"{model}{method}" if row.get("gate") == "pass" else f"{model}{method} (gate: {row.get('gate')})"
+
+
+def _hover(row: Mapping[str, object], scored: bool) -> str:
+    accuracy = f"{row.get('accuracy_name', 'accuracy')} {interval_text(row, 'accuracy')}"
+    skill = (f"explainability {interval_text(row, 'explainability')}" if scored
+             else f"no explainability number: randomisation gate {row.get('gate')}")
+    return f"<b>{_label(row)}</b><br>{accuracy}<br>{skill}<br>{row.get('cases', '?')} cases"
+
+
+def interval_text(row: Mapping[str, object], name: str) -> str:
+    """"0.87 [0.71, 0.96]" from the fields `name`, `name`_low and `name`_high; "not measured" for NaN."""
+    return _with_interval(*(_number(row, key) for key in (name, f"{name}_low", f"{name}_high")))
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return "not measured"
+    bounds = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) and math.isfinite(high) else " (no interval)"
+    return f"{value:.2f}{bounds}"
+
+
+def _bars(row: Mapping[str, object], name: str, colour: str) -> dict[str, object] | None:
+    value, low, high = (_number(row, key) for key in (name, f"{name}_low", f"{name}_high"))
+    if not all(map(math.isfinite, (value, low, high))):
+        return None
+    return {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low],
+            "color": colour, "thickness": 1.2, "width": 4}
+
+
+def _draw_floor(figure: go.Figure, top: float, bottom: float) -> None:
+    """The band of the markers without a number, with what it means."""
+    low, high = bottom - STEP, top + 0.6 * STEP
+    figure.add_hrect(y0=low, y1=high, fillcolor=QUIET, opacity=0.12, line_width=0, layer="below")
+    figure.add_annotation(x=0, xref="paper", y=low, yshift=9, xanchor="left", xshift=6, showarrow=False,
+                          text="no number: gate not passed", font={"color": QUIET, "size": 11})
+    ticks = [0.2 * i for i in range(-10, 6) if 0.2 * i > high]
+    figure.update_yaxes(tickvals=ticks, ticktext=[f"{tick:.1f}" for tick in ticks])
+
+
+def froc_chart(results: Results) -> go.Figure:
+    """FROC: sensitivity against false positives per image, a step curve with its band for each hit rule."""
+    figure = _curves(results, "froc", "fppi", "sensitivity", step=True)
+    figure.update_xaxes(title="false positives per image", rangemode="tozero")
+    figure.update_yaxes(title="sensitivity (lesions found)", range=[0, 1.02])
+    return _styled(figure)
+
+
+def roc_chart(results: Results) -> go.Figure:
+    """ROC: sensitivity against 1 - specificity, one curve for each unit; the dotted diagonal is chance."""
+    figure = _curves(results, "roc", "fpr", "tpr", step=False)
+    _diagonal(figure, "chance")
+    figure.update_xaxes(title="1 - specificity", range=[-0.01, 1.01])
+    figure.update_yaxes(title="sensitivity", range=[0, 1.02])
+    return _styled(figure)
+
+
+def reliability_chart(results: Results) -> go.Figure:
+    """Observed share against predicted probability in each bin with intervals; the diagonal is perfect."""
+    objects = need("plotly.graph_objects", "dashboard", "to draw charts")
+    figure: go.Figure = objects.Figure()
+    for i, (name, curve) in enumerate(curves_of(results, "reliability")):
+        observed = curve["observed"]
+        above = [max(0.0, h - o) for h, o in zip(curve.get("high", observed), observed, strict=True)]
+        under = [max(0.0, o - low) for low, o in zip(curve.get("low", observed), observed, strict=True)]
+        bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": under,
+                "thickness": 1.2, "width": 4}
+        figure.add_trace(objects.Scatter(
+            x=curve["predicted"], y=observed, mode="markers+lines", name=name or "all", error_y=bars,
+            line={"color": COLOURS[i % len(COLOURS)]},
+            marker={"symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9}))
+    _diagonal(figure, "perfect")
+    figure.update_xaxes(title="predicted probability", range=[0, 1])
+    figure.update_yaxes(title="observed share", range=[0, 1.02])
+    return _styled(figure)
+
+
+def curves_of(results: Results, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:
+    """The curves "kind" and "kind[name]", each with its name, in stored order."""
+    return [(key.partition("[")[2].removesuffix("]"), curve) for key, curve in results.curves.items()
+            if key == kind or key.startswith(f"{kind}[")]
+
+
+def _curves(results: Results, kind: str, x: str, y: str, step: bool) -> go.Figure:
+    objects = need("plotly.graph_objects", "dashboard", "to draw charts")
+    figure: go.Figure = objects.Figure()
+    for i, (name, curve) in enumerate(curves_of(results, kind)):
+        colour, shape = COLOURS[i % len(COLOURS)], "hv" if step else "linear"
+        if "low" in curve and "high" in curve:
+            quiet = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "legendgroup": name}
+            thin = {"width": 0, "shape": shape}
+            figure.add_trace(objects.Scatter(x=curve[x], y=curve["low"], line=thin, **quiet))
+            figure.add_trace(objects.Scatter(x=curve[x], y=curve["high"], line=thin, fill="tonexty",
+                                             fillcolor=_faint(colour), **quiet))
+        figure.add_trace(objects.Scatter(
+            x=curve[x], y=curve[y], mode="lines", name=name or kind, legendgroup=name,
+            line={"color": colour, "dash": DASHES[i % len(DASHES)], "shape": shape, "width": 2},
+            hovertemplate=f"{name}<br>{x} %{{x:.3f}}<br>{y} %{{y:.3f}}<extra></extra>"))
+    return figure
+
+
+def _diagonal(figure: go.Figure, name: str) -> None:
+    import plotly.graph_objects as objects
+
+    figure.add_trace(objects.Scatter(x=[0, 1], y=[0, 1], mode="lines", name=name, hoverinfo="skip",
+                                     line={"color": QUIET, "dash": "dot", "width": 1}))
+
+
+def _styled(figure: go.Figure) -> go.Figure:
+    figure.update_layout(margin=MARGIN, height=380, hovermode="closest", dragmode="pan",
+                         legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0})
+    return figure
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.12)"
+
+
+def _number(row: Mapping[str, object], name: str) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def plain_name(name: str) -> str:
+    """A method's name for people: "integrated_gradients" is "integrated gradients"."""
+    return name.replace("_", " ")

@@ -1,0 +1,245 @@
+"""Figures for reports and notebooks: matplotlib without pyplot, the same bytes for the same run.
+
+Every figure is a pure function of stored tables. Text is drawn as it is, never read as mathematics.
+matplotlib is imported on use.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xaimed.errors import InputError
+from xaimed.optional import need
+from xaimed.types import Attribution
+from xaimed.viz import overlay
+from xaimed.viz.lettering import FONTS, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from xaimed.run import Run
+
+# Also told apart by dashes and markers, in print without colour and for all kinds of sight.
+LINES = (("#1d4e79", "-"), ("#c8691c", "--"), ("#4d9a5f", "-."), ("#8b5a9e", ":"), ("#5a6875", (0, (5, 1, 1, 1))))
+MARKERS = "osD^vPX*"
+INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
+SETTINGS: Mapping[str, Any] = {
+    "svg.hashsalt": "xaimed", "text.parse_math": False, "font.size": 8.5, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.edgecolor": QUIET, "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": QUIET, "ytick.color": QUIET, "axes.grid": True, "grid.color": RULE, "grid.linewidth": 0.6,
+    "axes.axisbelow": True, "legend.frameon": False, "lines.linewidth": 1.6, "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """matplotlib with the settings of a report inside the block, as before after it."""
+    need("matplotlib", "report", "to draw figures")
+    import matplotlib as mpl
+    from matplotlib import font_manager
+
+    path = FONTS / "OpenSans-Regular.ttf"
+    if path.is_file() and all(font.fname != str(path) for font in font_manager.fontManager.ttflist):
+        font_manager.fontManager.addfont(str(path))
+    settings: Any = {**SETTINGS, "font.family": ["Open Sans", "DejaVu Sans"]}
+    with mpl.rc_context(settings):
+        yield
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG without a date: the same bytes for the same content."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def froc_figure(run: Run) -> Figure:
+    """Sensitivity against false positives per image: a step curve with its band for each hit rule."""
+    figure, axes = _blank(5.6, 3.1)
+    with style():
+        for (name, curve), (colour, dashes) in zip(_curves(run, "froc"), _lines(), strict=False):
+            x, y = curve["fppi"], curve["sensitivity"]
+            axes.step(x, y, where="post", color=colour, linestyle=dashes, label=name)
+            if "low" in curve and "high" in curve:
+                axes.fill_between(x, curve["low"], curve["high"], step="post", color=colour, alpha=0.10,
+                                  linewidth=0)
+        _share_axes(axes, "false positives per image", "sensitivity (lesions found)")
+        axes.set_xlim(left=0)
+        _legend(axes, "hit rule")
+    return figure
+
+
+def roc_figure(run: Run) -> Figure:
+    """True positive rate against false positive rate, one curve for each unit (image, patient)."""
+    figure, axes = _blank(3.3, 3.1)
+    with style():
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":")
+        for (name, curve), (colour, dashes) in zip(_curves(run, "roc"), _lines(), strict=False):
+            axes.plot(curve["fpr"], curve["tpr"], color=colour, linestyle=dashes, label=name)
+        _share_axes(axes, "1 - specificity", "sensitivity")
+        axes.set_xlim(0, 1)
+        _legend(axes, "")
+    return figure
+
+
+def reliability_figure(run: Run) -> Figure:
+    """Observed against predicted share in each bin, with intervals; the diagonal is perfect calibration."""
+    figure, axes = _blank(3.3, 3.1)
+    with style():
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":")
+        for (name, curve), (colour, _) in zip(_curves(run, "reliability"), _lines(), strict=False):
+            y = np.asarray(curve["observed"])
+            spread = _spread(y, curve.get("low", y), curve.get("high", y))
+            axes.errorbar(curve["predicted"], y, yerr=spread, color=colour, marker="o", markersize=4,
+                          capsize=2, linewidth=1, label=name)
+        _share_axes(axes, "predicted probability", "observed share")
+        axes.set_xlim(0, 1)
+    return figure
+
+
+def axis_figure(run: Run) -> Figure:
+    """Explainability against accuracy, one point a method with both intervals; hollow: gate not passed."""
+    return axis_figure_of(run.axis)
+
+
+def axis_figure_of(table: pd.DataFrame) -> Figure:
+    """axis_figure of the table that metrics.axis gives, of one run or of several under each other."""
+    figure, axes = _blank(5.6, 3.3)
+    with style():
+        for i, row in enumerate(table.to_dict(orient="records")):
+            _axis_point(axes, {str(key): value for key, value in row.items()}, i)
+        names = sorted(set(table["accuracy_name"])) if len(table) else []
+        axes.set_xlabel(printable("accuracy: " + (", ".join(names) or "not measured")))
+        axes.set_ylabel("explainability (skill)")
+        axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
+        axes.margins(0.15)
+        if len(table):
+            axes.legend(title="method (hollow: gate not passed)", loc="upper left", bbox_to_anchor=(1.02, 1.0),
+                        fontsize=7.5, title_fontsize=7.5, alignment="left", borderaxespad=0)
+    return figure
+
+
+def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
+    colour, _ = LINES[index % len(LINES)]
+    x, y = _number(row, "accuracy"), _number(row, "explainability")
+    passed, known = row.get("gate") == "pass", bool(np.isfinite(y))
+    if known:
+        across = _spread([x], [_number(row, "accuracy_low")], [_number(row, "accuracy_high")])
+        along = _spread([y], [_number(row, "explainability_low")], [_number(row, "explainability_high")])
+        axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
+                      alpha=0.7)
+    # A method without a number is drawn on the line of no skill, moved aside so that none hides another.
+    suffix = "" if passed else f" (gate: {row.get('gate')})"
+    label = printable(str(row["method"]).replace("_", " ") + suffix)
+    axes.plot([x if known else x + 0.004 * index], [y if known else 0.0], linestyle="none", markersize=7,
+              label=label, marker=MARKERS[index % len(MARKERS)], color=colour,
+              markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
+
+
+def attribution_figure(attribution: Attribution, columns: int = 4) -> Figure:
+    """Every map over its image, in a grid of `columns`, with case, target and the value of full colour.
+
+    Raises InputError if there is no map.
+    """
+    if not len(attribution):
+        raise InputError("the attribution holds no map; expected one target or more: "
+                         "lower the operating point")
+    columns = max(1, min(columns, len(attribution)))
+    rows = -(-len(attribution) // columns)
+    with style():
+        figure, grid = _grid(rows, columns, attribution.maps[0].shape)
+        for i, axes in enumerate(grid):
+            if i < len(attribution):
+                picture = attribution.to_image(i) if attribution.images else overlay.heat(attribution.maps[i])
+                _show(axes, picture, f"{attribution.cases[i]} · {attribution.targets[i]}",
+                      f"full colour {overlay.robust_scale(attribution.maps[i]):.3g}")
+        figure.suptitle(printable(attribution.caption), fontsize=9)
+    return figure
+
+
+def case_figure(run: Run, case: str, methods: Sequence[str] | None = None) -> Figure:
+    """One row a target: the image, then the maps of the methods over it. Raises NotFound for an unknown case."""
+    entries = run.entries(case)
+    image = run.image(case)
+    names = methods or tuple(dict.fromkeys(entry.method for entry in entries))
+    targets = tuple(dict.fromkeys(entry.target for entry in entries)) or ("",)
+    have = {(entry.target, entry.method) for entry in entries}
+    with style():
+        figure, grid = _grid(len(targets), len(names) + 1, image.shape[-2:])
+        for i, axes in enumerate(grid):
+            target, column = targets[i // (len(names) + 1)], i % (len(names) + 1)
+            if column == 0:
+                _show(axes, overlay.grey(image), f"{case} {target}", "")
+            elif (target, names[column - 1]) in have:
+                values = run.map(case, target, names[column - 1])
+                _show(axes, overlay.overlay(image, values), names[column - 1].replace("_", " "),
+                      f"full colour {overlay.robust_scale(values):.3g}")
+    return figure
+
+
+def _grid(rows: int, columns: int, shape: tuple[int, ...]) -> tuple[Figure, list[Axes]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height = 2.0 * shape[-2] / shape[-1] + 0.5
+    figure = Figure(figsize=(2.0 * columns, height * rows + 0.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    made = figure.subplots(rows, columns, squeeze=False)
+    for axes in made.flat:
+        axes.axis("off")
+    return figure, list(made.flat)
+
+
+def _show(axes: Axes, picture: NDArray[np.uint8], title: str, note: str) -> None:
+    axes.imshow(picture)
+    axes.set_title(printable(title) + (f"\n{printable(note)}" if note else ""), fontsize=7)
+
+
+def _blank(width: float, height: float) -> tuple[Figure, Axes]:
+    with style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots()
+
+
+def _curves(run: Run, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:
+    """The curves "kind" and "kind[name]" with their names, in stored order."""
+    return [(printable(name.partition("[")[2].removesuffix("]")), curve) for name, curve in run.results.curves.items()
+            if name == kind or name.startswith(f"{kind}[")]
+
+
+def _lines() -> Sequence[tuple[str, object]]:
+    return LINES * 3
+
+
+def _share_axes(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_ylim(0, 1.02)
+
+
+def _legend(axes: Axes, title: str) -> None:
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(title=title or None, loc="best", fontsize=7.5, title_fontsize=7.5, alignment="left")
+
+
+def _spread(value: object, low: object, high: object) -> NDArray[np.float64]:
+    middle, under, over = (np.asarray(v, np.float64) for v in (value, low, high))
+    return np.nan_to_num(np.maximum(np.stack([middle - under, over - middle]), 0.0))
+
+
+def _number(row: Mapping[str, object], name: str) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")

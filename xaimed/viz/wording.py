@@ -1,0 +1,119 @@
+"""What the numbers of a run mean, in words and small tables: verdict, trust in a map, estimates, scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from xaimed.types import Finding, Outcome
+from xaimed.viz.charts import plain_name
+
+if TYPE_CHECKING:
+    from xaimed.stats import Estimate, Results
+
+OUTCOMES: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
+KEY = ("image AUC", "patient AUC", "sensitivity at 0.5 false positives per image", "sensitivity",
+       "specificity")
+GATES = {1.0: "pass", 0.0: "fail"}
+
+
+def verdict(findings: Sequence[Finding]) -> tuple[Outcome, str]:
+    """The worst outcome of the findings and a sentence that counts all of them."""
+    counts = {outcome: sum(f.outcome == outcome for f in findings) for outcome in OUTCOMES}
+    told = ", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n) or "no check was run"
+    if counts["fail"]:
+        return "fail", f"A check failed: {told}."
+    if counts["concern"]:
+        return "concern", f"No check failed, but there are concerns: {told}."
+    if counts["pass"]:
+        return "pass", f"No check failed: {told}."
+    return "NOT ASSESSED", f"Nothing was assessed: {told}."
+
+
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, worst outcome first, then by severity and code."""
+    weight = {"high": 0, "medium": 1, "low": 2}
+    return sorted(findings, key=lambda f: (OUTCOMES.index(f.outcome), weight[f.severity], f.code))
+
+
+def gates(scores: pd.DataFrame) -> dict[str, str]:
+    """For each method "pass", "fail" or "NOT ASSESSED": its randomisation gate on this model."""
+    rows = scores[(scores["metric"] == "gate") & (scores["case"] == "")]
+    return {str(method): GATES.get(float(value), "NOT ASSESSED")
+            for method, value in zip(rows["method"], rows["value"], strict=True)}
+
+
+def warning(method: str, gate: str, note: str, problem: str = "") -> str:
+    """Why the map may not be trusted, in plain sentences; "" if nothing is known against it.
+
+    gate: of `gates`. note: of the stored map. problem: of overlay.problem.
+    """
+    name = plain_name(method)
+    found = []
+    if gate == "fail":
+        found.append(f"Do not rely on this map: {name} failed the randomisation gate on this model. Its maps "
+                     "stay alike when the model's weights are replaced by random ones, so they show the image "
+                     "rather than what the model learned.")
+    elif gate != "pass":
+        found.append(f"Whether {name} depends on what this model learned was not assessed "
+                     "(no randomisation gate).")
+    if problem:
+        found.append(f"The map shows nothing ({problem.lower()}).")
+    if note:
+        found.append(f"Noted when it was made: {note}.")
+    return " ".join(found)
+
+
+def key_estimates(results: Results) -> list[Estimate]:
+    """Up to five estimates for the head of a page: the first of each name in KEY, else the first four."""
+    everyone = [e for e in results.estimates if e.group == "all"]
+    found = []
+    for name in KEY:
+        match = [e for e in everyone if e.name == name or (name.endswith("AUC") and e.name.startswith(name))]
+        found += match[:1]
+    return found or everyone[:4]
+
+
+def estimate_text(estimate: Estimate) -> tuple[str, str]:
+    """The value with its interval; and its count, unit, rule and kind of interval ("9 / 10 lesions ...")."""
+    if not math.isfinite(estimate.value):
+        return "not measured", estimate.rule
+    value = f"{estimate.value:.2f}"
+    if math.isfinite(estimate.low) and math.isfinite(estimate.high):
+        value += f" [{estimate.low:.2f}, {estimate.high:.2f}]"
+    parts = (count_text(estimate), estimate.rule, _interval(estimate))
+    return value, " · ".join(part for part in parts if part)
+
+
+def count_text(estimate: Estimate) -> str:
+    """"9 / 10 lesions", "10 lesions" or "by image", as far as the counts are known."""
+    top, under = estimate.numerator, estimate.denominator
+    if under is None or not math.isfinite(under):
+        return f"by {estimate.unit}"
+    units = f"{under:g} {estimate.unit}{'' if under == 1 else 's'}"
+    return units if top is None or not math.isfinite(top) else f"{top:g} / {units}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.level:.0%} {estimate.interval}" if estimate.interval else "no interval"
+
+
+def estimate_table(estimates: Sequence[Estimate]) -> pd.DataFrame:
+    """A row for each estimate: measure, rule, group, value, low, high, count, interval."""
+    columns = ["measure", "rule", "group", "value", "low", "high", "count", "interval"]
+    rows = [(e.name, e.rule, e.group, e.value, e.low, e.high, count_text(e), _interval(e)) for e in estimates]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def score_table(scores: pd.DataFrame, case: str, target: str) -> pd.DataFrame:
+    """A row for each explanation metric and a column for each method: the values of one target's maps."""
+    rows = scores[(scores["case"] == case) & (scores["target"] == target) & (scores["condition"] == "clean")]
+    if rows.empty:
+        return pd.DataFrame(columns=["metric"])
+    table = rows.pivot_table(index="metric", columns="method", values="value", aggfunc="mean", dropna=False,
+                             sort=False)
+    table.columns = [plain_name(str(name)) for name in table.columns]
+    return table.reset_index()
