@@ -179,7 +179,7 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
     draft = store.draft(extra)
     options = _judge_options(audit, draft)
     results = judge(draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
-    picture = axis(store.draft(extra, results))
+    picture = axis(store.draft(extra, results), options)
     store.meta["timings"] = {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
     store.meta["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     findings = run_checks(store.draft(extra, results, picture))
@@ -220,7 +220,7 @@ def _meta(audit: Audit) -> dict[str, Any]:
         "data": {
             "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
-            "manifest": manifest_digest(cases.rows), "warnings": list(cases.warnings)},
+            "manifest": manifest_digest(cases.dataset.rows), "warnings": list(cases.warnings)},
         "seeds": {"audit": audit.plan.seed}, "versions": _versions(), "platform": platform.platform(terse=True),
         **audit.provenance}
 

@@ -28,13 +28,15 @@ def cases(run: Run) -> None:
 
 def _filter(table: pd.DataFrame) -> worklist.Filter:
     groups = [name for name in table.columns if name.startswith("group_")]
-    slots = st.columns(4 + len(groups[:3]), vertical_alignment="bottom")
+    many = len(groups) > 3
+    slots = st.columns(4 if many else 4 + len(groups), vertical_alignment="bottom")
+    places = st.columns(len(groups)) if many else slots[4:]
     text = slots[0].text_input("Find a case", key="find", placeholder="name")
     outcomes = slots[1].multiselect("Outcome", worklist.outcomes_of(table), key="outcomes", placeholder="all")
     labels = slots[2].multiselect("Reference", sorted(table["label"].fillna("not known").unique()), key="labels",
                                   placeholder="all")
-    chosen = {name: slots[4 + i].multiselect(_group_name(name), sorted(table[name].unique()), key=name,
-                                             placeholder="all") for i, name in enumerate(groups[:3])}
+    chosen = {name: place.multiselect(_group_name(name), sorted(table[name].unique()), key=name, placeholder="all")
+              for name, place in zip(groups, places, strict=True)}
     energy = slots[3].slider("Energy in lesion below", 0.0, 1.0, 1.0, 0.05, key="energy",
                              help="Mean share of the map's positive energy inside the reference lesion; "
                                   "1 keeps all cases, those without a lesion or map too.")

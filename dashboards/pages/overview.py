@@ -25,11 +25,13 @@ def overview(run: Run) -> None:
 def _verdict(run: Run) -> None:
     outcome, told = wording.verdict(run.findings)
     box = {"fail": st.error, "concern": st.warning, "pass": st.success}.get(outcome, st.info)
-    box(f"**{outcome.upper()}** — {told}")
-    if run.meta.get("data", {}).get("synthetic"):
-        st.warning("**SYNTHETIC DATA** — a program made these images. Nothing on these pages is evidence about "
-                   "patients.")
-    for warning in run.meta.get("data", {}).get("warnings", []):
+    data = run.meta.get("data", {})
+    slots = st.columns(2 if data.get("synthetic") else 1)
+    with slots[0]:
+        box(f"**{outcome.upper()}** — {told}")
+    if data.get("synthetic"):
+        slots[1].warning("**SYNTHETIC DATA** — a program made these images. Nothing here is evidence about patients.")
+    for warning in data.get("warnings", []):
         st.caption(f"Data: {shell.plain(str(warning))}")
 
 
@@ -54,7 +56,7 @@ def _axis(run: Run) -> None:
         return
     st.plotly_chart(charts.axis_chart(run.axis), key="axis", config={"displaylogo": False},
                     alt="Explainability against accuracy, one point for each method")
-    st.caption("Hollow: the method did not pass the randomisation gate on this model, so it has no number. "
+    st.caption("Hollow: the method did not pass the randomisation gate on this model; if it failed, it has no number. "
                "Bars are 95 % intervals.")
 
 

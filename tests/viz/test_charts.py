@@ -43,12 +43,19 @@ def test_failed_gate_is_a_hollow_marker_below_the_plot_without_a_number(run: Run
         assert "no explainability number" in trace.hovertemplate
         assert "gate" in trace.name
     assert drawn["gradient_shap"].y[0] != drawn["kernel_shap"].y[0], "none hides another"
-    assert any("gate not passed" in note.text for note in figure.layout.annotations)
+    assert any("no explainability number" in note.text for note in figure.layout.annotations)
 
 
 def test_a_number_is_not_drawn_if_the_gate_failed(run: Run) -> None:
     table = run.axis.assign(explainability=0.9, explainability_low=0.8, explainability_high=1.0, gate="fail")
     assert all(trace.marker.symbol.endswith("-open") and trace.y[0] < 0 for trace in charts.axis_chart(table).data)
+
+
+def test_a_gate_that_was_not_assessed_keeps_its_number_but_is_hollow(run: Run) -> None:
+    table = run.axis.assign(explainability=0.4, gate="NOT ASSESSED")
+    for trace in charts.axis_chart(table).data:
+        assert trace.marker.symbol.endswith("-open")
+        assert list(trace.y) == [0.4]
 
 
 def test_markers_differ_without_colour(run: Run) -> None:

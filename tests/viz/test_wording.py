@@ -43,6 +43,8 @@ def test_gates_and_warnings(example_run: Path) -> None:
 def test_estimates_carry_count_rule_and_interval() -> None:
     share = Estimate("sensitivity", 0.9, 0.6, 0.98, "lesion", "centre in box", 9, 10, "Wilson")
     assert wording.estimate_text(share) == ("0.90 [0.60, 0.98]", "9 / 10 lesions · centre in box · 95% Wilson")
+    area = Estimate("image AUC malignant", 0.8, numerator=2, denominator=6)
+    assert wording.count_text(area) == "2 positive of 6 images", "an AUC is no proportion"
     bare = Estimate("AUC", 0.8)
     assert wording.estimate_text(bare) == ("0.80", "by image · no interval")
     assert wording.estimate_text(Estimate("AUC", math.nan))[0] == "not measured"

@@ -193,7 +193,8 @@ class Detector:
             tissue=window.cut(torch.from_numpy(found.prepared.tissue)).to(self.device),
             score=self._score(window.shifted(roi), 1 + self.classes.index(target.label)),
             similarity=self._similarity(box, wanted), network=self.network, layers=self.layers(),
-            place=_placed(found.prepared, window), lesion=_lesion(found, target, window, self.device))
+            place=_placed(found.prepared, window), lesion=_lesion(found, target, window, self.device),
+            chunk=1 if self.device == "cpu" else 16)
 
     def _roi(self, found: _Found, target: Target) -> tuple[Tensor, Tensor]:
         """The proposal (1, 4) behind a detection, or the best one over a missed lesion, and the class scores."""

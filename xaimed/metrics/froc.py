@@ -86,7 +86,7 @@ class Steps:
         room = images[:, None] * np.asarray(rates, np.float64) + SLACK
         passed = _count_within(_running(weights, self.false_image[alarm], room.max(axis=1)), room)
         bar = np.r_[-self.false_score[alarm], np.inf][passed]
-        hits = np.searchsorted(ranked, np.where(np.isinf(bar), np.inf, bar), "left")
+        hits = np.searchsorted(ranked, bar, "left")
         gained = np.c_[np.zeros(len(weights)), np.cumsum(weights[:, self.hit_image[caught]], axis=1)]
         return ratio(np.take_along_axis(gained, hits, axis=1), np.broadcast_to(total[:, None], hits.shape))
 

@@ -97,6 +97,7 @@ def model_file(recipe: Recipe, dataset: Dataset, state: dict[str, torch.Tensor])
         state=halved, card={"name": recipe.name},
         training={"dataset": recipe.dataset, "title": dataset.title, "synthetic": dataset.synthetic,
                   "manifest": manifest_digest(dataset.rows), "seed": recipe.seed, "start": recipe.start,
+                  "operating_point_split": "val", "operating_point_fppi": recipe.fppi,
                   "patients": sorted({row.patient for row in dataset.rows if row.split == "train"}),
                   "finished": datetime.now(UTC).date().isoformat()})
 

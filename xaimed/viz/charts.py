@@ -30,8 +30,9 @@ MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
 def axis_chart(axis: pd.DataFrame) -> go.Figure:
     """Explainability against accuracy: one point a row (a model and method), both intervals as error bars.
 
-    axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A method
-    that did not pass the randomisation gate has no explainability: a hollow marker in a band below the plot.
+    axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A marker is
+    hollow where the method did not pass the randomisation gate; where it failed it, or nothing was measured, there
+    is no explainability number and the marker stands in a band below the plot.
     """
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
@@ -49,7 +50,8 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
 
 
 def _scored(row: Mapping[str, object]) -> bool:
-    return row.get("gate") == "pass" and math.isfinite(_number(row, "explainability"))
+    """Whether the row has an explainability number: measured, and the gate not failed."""
+    return row.get("gate") != "fail" and math.isfinite(_number(row, "explainability"))
 
 
 def _floor(rows: list[dict[str, object]]) -> float:
@@ -65,7 +67,7 @@ def _point(row: Mapping[str, object], index: int, below: float | None) -> go.Sca
 
     colour, symbol = COLOURS[index % len(COLOURS)], SYMBOLS[index % len(SYMBOLS)]
     scored = below is None
-    shape = symbol if scored else f"{symbol}-open"
+    shape = symbol if scored and row.get("gate") == "pass" else f"{symbol}-open"
     return objects.Scatter(
         x=[_number(row, "accuracy")], y=[_number(row, "explainability") if scored else below], name=_label(row),
         mode="markers", marker={"size": 13, "color": colour, "symbol": shape, "line": {"width": 2}},
@@ -85,6 +87,8 @@ def _hover(row: Mapping[str, object], scored: bool) -> str:
     accuracy = f"{row.get('accuracy_name', 'accuracy')} {interval_text(row, 'accuracy')}"
     skill = (f"explainability {interval_text(row, 'explainability')}" if scored
              else f"no explainability number: randomisation gate {row.get('gate')}")
+    if row.get("null"):
+        skill += f"<br>compared with {plain_name(str(row['null']))}"
     return f"<b>{_label(row)}</b><br>{accuracy}<br>{skill}<br>{row.get('cases', '?')} cases"
 
 
@@ -113,7 +117,7 @@ def _draw_floor(figure: go.Figure, top: float, bottom: float) -> None:
     low, high = bottom - STEP, top + 0.6 * STEP
     figure.add_hrect(y0=low, y1=high, fillcolor=QUIET, opacity=0.12, line_width=0, layer="below")
     figure.add_annotation(x=0, xref="paper", y=low, yshift=9, xanchor="left", xshift=6, showarrow=False,
-                          text="no number: gate not passed", font={"color": QUIET, "size": 11})
+                          text="no explainability number", font={"color": QUIET, "size": 11})
     ticks = [0.2 * i for i in range(-10, 6) if 0.2 * i > high]
     figure.update_yaxes(tickvals=ticks, ticktext=[f"{tick:.1f}" for tick in ticks])
 

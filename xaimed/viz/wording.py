@@ -94,7 +94,10 @@ def count_text(estimate: Estimate) -> str:
     if under is None or not math.isfinite(under):
         return f"by {estimate.unit}"
     units = f"{under:g} {estimate.unit}{'' if under == 1 else 's'}"
-    return units if top is None or not math.isfinite(top) else f"{top:g} / {units}"
+    if top is None or not math.isfinite(top):
+        return units
+    # An AUC is no proportion: its counts are the positives and all units.
+    return f"{top:g} positive of {units}" if "AUC" in estimate.name else f"{top:g} / {units}"
 
 
 def _interval(estimate: Estimate) -> str:

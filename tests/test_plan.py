@@ -1,0 +1,52 @@
+"""Plans: defaults spelled out, a round trip, and every kind of bad key or value refused with what to do."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from xaimed.content import folder
+from xaimed.errors import NotFound, PlanError
+from xaimed.plan import Plan, open_plan, plan_of, plan_text
+
+
+def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
+    plan = plan_of({"name": "mine", "judging": {"resamples": 7}})
+    table = tomllib.loads(plan_text(plan))
+    assert plan_of(table) == plan
+    assert table["judging"] == {"hit_rules": ["centre in box", "IoU >= 0.2", "IoU >= 0.5"], "resamples": 7,
+                                "positive": "malignant", "smallest_cell": 10}
+    assert table["explaining"]["gate_scenes"] == Plan().explaining.gate_scenes
+
+
+@pytest.mark.parametrize("path", sorted(folder("audits").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
+    plan = open_plan(path.stem)
+    assert plan.name == path.stem
+    assert plan.criteria and "NOT ASSESSED" not in plan.intended_use
+
+
+@pytest.mark.parametrize(("table", "words"), [
+    ({"sed": 1}, ["'sed'", "did you mean 'seed'"]),
+    ({"judging": {"resample": 1}}, ["key in judging", "'resamples'"]),
+    ({"judging": 3}, ["judging is 3", "expected a table"]),
+    ({"seed": "one"}, ["plan.seed = 'one'", "expected int"]),
+    ({"criteria": [{"name": "AUC"}]}, ["expected name, at_least"]),
+    ({"criteria": [{"name": "AUC", "at_least": 0.5, "above": 1}]}, ["'above'"]),
+])
+def test_a_bad_plan_is_refused_with_the_nearest_name(table: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_of(table)
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_unknown_plan_and_broken_toml(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="did you mean 'quick'"):
+        open_plan("quik")
+    with pytest.raises(NotFound, match=r"no plan"):
+        open_plan(str(tmp_path / "none.toml"))
+    (tmp_path / "torn.toml").write_text("name = ")
+    with pytest.raises(PlanError, match="not valid TOML"):
+        open_plan(str(tmp_path / "torn.toml"))
