@@ -13,7 +13,7 @@ from xaimed.mapfile import MapEntry
 from xaimed.store import Run
 from xaimed.types import Floats
 from xaimed.viz import overlay
-from xaimed.viz.overlay import Mark, Picture
+from xaimed.viz.overlay import Facts, Mark, Picture
 from xaimed.viz.worklist import operating_point
 
 ROWS = 1200  # what a screen can show; larger images are reduced by area averages
@@ -34,13 +34,10 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """An image or map reduced to the screen, its size relative to the original, and the original's caption data."""
+    """An image (C, H, W) reduced to the screen, and its size relative to the original."""
 
     values: Floats
     factor: float
-    scale: float = 1.0
-    problem: str = ""
-    kind: str = "positive"
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
@@ -52,13 +49,10 @@ def image_of(path: str, stamp: int, case: str) -> Reduced:
 
 
 @st.cache_data(max_entries=48, show_spinner=False)
-def map_of(path: str, stamp: int, case: str, target: str, method: str) -> tuple[Reduced, str]:
-    """The map of a target for the screen with the scale of the whole map, and the caption of its colours."""
+def map_of(path: str, stamp: int, case: str, target: str, method: str) -> tuple[Floats, Facts]:
+    """The map of a target (H, W) for the screen, and the facts of the whole map."""
     values = shell.opened(path, stamp).map(case, target, method)
-    small = overlay.shrunk(values, ROWS)
-    made = Reduced(small, small.shape[-2] / values.shape[-2], overlay.robust_scale(values), overlay.problem(values),
-                   overlay.colormap_of(values))
-    return made, overlay.caption(values)
+    return overlay.shrunk(values, ROWS), Facts.of(values)
 
 
 def marks(run: Run, case: str, look: Look, target: MapEntry | None) -> list[Mark]:
@@ -91,15 +85,14 @@ def plain_picture(run: Run, case: str, look: Look, boxes: list[Mark]) -> bytes:
     return _finished(overlay.grey(image.values), image.factor, look, boxes)
 
 
-def map_picture(run: Run, case: str, entry: MapEntry, look: Look, boxes: list[Mark]) -> tuple[bytes, str, str]:
-    """PNG of the map over the image with the boxes, the caption of its colours, and its problem ("" if none)."""
+def map_picture(run: Run, case: str, entry: MapEntry, look: Look, boxes: list[Mark]) -> tuple[bytes, str]:
+    """PNG of the map over the image with the boxes, and the caption of its colours."""
     place = (str(run.path), stamp(run.path), case)
-    image, (reduced, caption) = image_of(*place), map_of(*place, entry.target, entry.method)
-    kind = reduced.kind if look.colormap == "auto" else look.colormap
-    colours = (overlay.heat(reduced.values, look.threshold, kind, reduced.scale) if not reduced.problem
-               else overlay.heat(reduced.values))
+    image, (values, facts) = image_of(*place), map_of(*place, entry.target, entry.method)
+    kind = facts.kind if look.colormap == "auto" else look.colormap
+    colours = overlay.heat(values, look.threshold, kind, facts.scale)
     rgb = overlay.blend(image.values, colours, look.opacity)
-    return _finished(rgb, image.factor, look, boxes), caption, reduced.problem
+    return _finished(rgb, image.factor, look, boxes), facts.caption(look.threshold, look.colormap)
 
 
 def _finished(rgb: Picture, factor: float, look: Look, boxes: list[Mark]) -> bytes:

@@ -22,9 +22,19 @@ SHAPE = (320, 240)
 PLAN = """seed = 0
 methods = ["grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap"]
 
-[criteria]
-"sensitivity at 0.5 false positives per image" = 0.90
-"image AUC malignant" = 0.75
+[[criteria]]
+name = "sensitivity at 0.5 false positives per image"
+rule = "centre in box"
+at_least = 0.90
+
+[[criteria]]
+name = "image AUC malignant"
+at_least = 0.70
+on = "low"
+
+[[criteria]]
+name = "slope of the calibration"
+at_least = 0.80
 """
 
 

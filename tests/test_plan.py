@@ -25,7 +25,8 @@ def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
 def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
     plan = open_plan(path.stem)
     assert plan.name == path.stem
-    assert plan.criteria and "NOT ASSESSED" not in plan.intended_use
+    assert plan.criteria
+    assert "NOT ASSESSED" not in plan.intended_use
 
 
 @pytest.mark.parametrize(("table", "words"), [
@@ -35,6 +36,8 @@ def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
     ({"seed": "one"}, ["plan.seed = 'one'", "expected int"]),
     ({"criteria": [{"name": "AUC"}]}, ["expected name, at_least"]),
     ({"criteria": [{"name": "AUC", "at_least": 0.5, "above": 1}]}, ["'above'"]),
+    ({"criteria": [{"name": "AUC", "at_least": "much"}]}, ["at_least is 'much'", "expected a number"]),
+    ({"criteria": {"AUC": 0.5}}, ["criteria"]),
 ])
 def test_a_bad_plan_is_refused_with_the_nearest_name(table: dict[str, object], words: list[str]) -> None:
     with pytest.raises(PlanError) as refused:

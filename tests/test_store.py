@@ -62,7 +62,7 @@ def test_everything_comes_back_as_it_went_in(tmp_path: Path) -> None:
     assert run.results.estimates == example.results(6).estimates
     assert run.findings == tuple(example.findings(6))
     pd.testing.assert_frame_equal(run.axis, example.axis(6), check_dtype=False)
-    assert run.plan["criteria"]["image AUC malignant"] == 0.75
+    assert run.plan["criteria"][1] == {"name": "image AUC malignant", "at_least": 0.70, "on": "low"}
     assert run.meta["status"] == "complete"
     assert [e.event for e in run.log_entries()] == ["started", "finished", "sealed"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +31,7 @@ from xaimed.store import MapEntry, Run, Store
 from xaimed.targets import Target
 from xaimed.types import Case, Finding, Floats, Mask, Prediction, Score
 
-
-class Progress(Protocol):
-    """Told how far a long work is."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...  # noqa: D102
+Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class _Clock:
 
 def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
     """The finished run. Raises XaimedError for anything that a user can mend; a cut-off run can be resumed."""
-    say = progress or (lambda stage, done, total: None)
+    say = progress or _silent
     clock = _Clock()
     methods = methods_of(audit.plan)
     with clock("total"), Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
@@ -79,6 +75,10 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
             run = _conclude(audit, store, extra, clock)
             say("judging", 1, 1)
     return run
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    del stage, done, total
 
 
 def methods_of(plan: Plan) -> tuple[Method, ...]:
@@ -118,7 +118,7 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
                         for name, m in found.items() if name != "random_map"]
     store.add_case(case, prediction, entries, scores)
-    store.log("case", case=case.id, targets=len(targets))
+    store.log("case", {"case": case.id, "targets": len(targets)})
 
 
 def _limited(audit: Audit, case: Case, prediction: Prediction) -> list[Target]:
@@ -151,7 +151,7 @@ def _gates(audit: Audit, store: Store, methods: Sequence[Method], say: Progress)
         say("sanity gate", index, len(methods))
         found = gate(scenes, method, audit.plan.seed, Gate(stages=audit.plan.explaining.gate_stages))
         rows += found.rows
-        store.log("gate", method=method.name, statement=found.statement)
+        store.log("gate", {"method": method.name, "statement": found.statement})
     say("sanity gate", len(methods), len(methods))
     return rows
 

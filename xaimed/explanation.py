@@ -66,7 +66,7 @@ class _Asked:
     def __init__(self, model: Model, targets: Sequence[Target]) -> None:
         self.model, self.targets = model, targets
 
-    def scenes(self, case: Case, targets: Sequence[str] | None = None) -> list[Scene]:
+    def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
         """The scenes of the chosen targets."""
         del targets
         return self.model.scenes(case, self.targets)

@@ -10,6 +10,7 @@ from typing import Any
 
 from xaimed.content import folder
 from xaimed.errors import PlanError, unknown
+from xaimed.metrics.criteria import KEYS, criteria_of
 from xaimed.metrics.matching import HIT_RULES
 from xaimed.settings import read_table, settings
 
@@ -81,7 +82,8 @@ def plan_of(table: Mapping[str, Any]) -> Plan:
     values["explaining"] = settings(Explaining, values.get("explaining", {}), "explaining")
     plan = settings(Plan, values, "plan")
     for criterion in plan.criteria:
-        _check_criterion(criterion)
+        _refuse_unknown_keys(criterion)
+    criteria_of({"criteria": plan.criteria})
     return plan
 
 
@@ -92,14 +94,10 @@ def plan_text(plan: Plan) -> str:
     return tomli_w.dumps(_plain(dataclasses.asdict(plan)))
 
 
-def _check_criterion(criterion: Mapping[str, Any]) -> None:
-    known = {"name", "rule", "group", "at_least", "on"}
-    for key in criterion:
-        if key not in known:
-            raise PlanError(str(unknown("key in criteria", key, known)))
-    if not {"name", "at_least"} <= set(criterion) or criterion.get("on", "value") not in ("low", "value"):
-        raise PlanError(f"criterion {dict(criterion)}; expected name, at_least and optionally rule, group, "
-                        "on = \"low\" or \"value\"")
+def _refuse_unknown_keys(criterion: object) -> None:
+    for key in criterion if isinstance(criterion, Mapping) else ():
+        if key not in KEYS:
+            raise PlanError(str(unknown("key in criteria", key, KEYS)))
 
 
 def _plain(value: Any) -> Any:

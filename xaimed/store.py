@@ -79,7 +79,7 @@ class Store:
         """The cases that are stored whole."""
         return frozenset(self._parts)
 
-    def log(self, event: str, **facts: Fact) -> None:
+    def log(self, event: str, facts: Mapping[str, Fact]) -> None:
         """Append one event to the run's hash-chained log, on disk when this returns."""
         with _disk(self.path):
             ledger.append(self._partial / "log.jsonl", event, facts)
@@ -183,7 +183,7 @@ class Store:
         for folder in (self._partial / "maps.zarr").iterdir():
             if folder.is_dir() and folder.name not in self._parts:
                 shutil.rmtree(folder)
-        self.log("resumed", cases=len(self._parts), torn_bytes=torn)
+        self.log("resumed", {"cases": len(self._parts), "torn_bytes": torn})
 
 
 def save_report(run: Run, name: str, data: bytes) -> str:

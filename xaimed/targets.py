@@ -53,4 +53,5 @@ def detection_similarity(boxes: Tensor, probabilities: Tensor, box: Tensor, want
         return boxes.new_zeros(())
     overlap = box_iou(boxes, box[None])[:, 0]
     cosine = torch.nn.functional.cosine_similarity(probabilities[:, 1:], wanted[None], dim=1)
-    return (overlap * (1 - probabilities[:, 0]) * cosine).max()
+    best: Tensor = (overlap * (1 - probabilities[:, 0]) * cosine).max()
+    return best

@@ -121,6 +121,9 @@ def _method(run: Run, entries: list[MapEntry]) -> MapEntry | None:
     known = {entry.method: entry for entry in entries}
     gates = wording.gates(run.scores)
     name = st.selectbox("Method", list(known), key="method", format_func=lambda m: _method_text(m, gates))
+    told = wording.warning(name, gates.get(name, ""), known[name].note)
+    if told:
+        (st.error if gates.get(name) == "fail" else st.warning)(shell.plain(told))
     return known[name]
 
 
@@ -158,19 +161,20 @@ def _pair(run: Run, name: str, shown: MapEntry | None, look: Look) -> None:
 
 
 def _map(run: Run, name: str, entry: MapEntry, look: Look, brief: bool = False) -> None:
-    """One map over the image with its caption and, in words, what speaks against it."""
+    """One map over the image with its caption; brief: with what speaks against it in a sentence."""
     try:
         boxes = pictures.marks(run, name, look, entry)
-        picture, caption, problem = pictures.map_picture(run, name, entry, look, boxes)
+        picture, caption = pictures.map_picture(run, name, entry, look, boxes)
     except XaimedError as error:
         st.error(shell.plain(" ".join(str(error).split())))
         return
     _shown(picture, pictures.width(run, name, look), f"{plain_name(entry.method)} over case {name}")
     st.caption(f"{plain_name(entry.method)}. {shell.plain(caption.partition(',')[0] if brief else caption)}")
     gate = wording.gates(run.scores).get(entry.method, "")
-    told = wording.warning(entry.method, gate, entry.note, problem)
-    if told:
-        (st.error if gate == "fail" or problem else st.warning)(shell.plain(told))
+    told = wording.warning(entry.method, gate, entry.note)
+    if brief and told:
+        colour = "red" if gate == "fail" else "orange"
+        st.markdown(f":small[:{colour}[{shell.plain(told.partition('. ')[0])}]]")
 
 
 def _shown(picture: bytes, width: int, alt: str) -> None:

@@ -10,7 +10,7 @@ from dashboards.shelf import stamp
 from xaimed.store import Run
 from xaimed.viz import worklist
 
-NAMES = {"case": "Case", "label": "Reference", "outcome": "Outcome", "score": "Score", "says": "Model says",
+NAMES = {"case": "Case", "label": "Reference", "outcome": "Outcome", "score": "Score", "says": "Highest class",
          "lesions": "Lesions", "missed": "Missed", "false_positives": "False positives", "energy": "Energy in lesion"}
 
 

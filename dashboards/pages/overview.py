@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import shell
+from xaimed.metrics.criteria import verdict
 from xaimed.store import Run
 from xaimed.types import Finding
 from xaimed.viz import charts, wording
@@ -23,14 +24,16 @@ def overview(run: Run) -> None:
 
 
 def _verdict(run: Run) -> None:
-    outcome, told = wording.verdict(run.findings)
-    box = {"fail": st.error, "concern": st.warning, "pass": st.success}.get(outcome, st.info)
+    found = verdict(run)
+    box = {"bad": st.error, "warn": st.warning, "good": st.success}[found.tone]
     data = run.meta.get("data", {})
     slots = st.columns(2 if data.get("synthetic") else 1)
     with slots[0]:
-        box(f"**{outcome.upper()}** — {told}")
+        box(f"**{shell.plain(found.title)}** — {shell.plain(found.checks)}")
     if data.get("synthetic"):
         slots[1].warning("**SYNTHETIC DATA** — a program made these images. Nothing here is evidence about patients.")
+    for line in found.lines:
+        st.caption(f"Criterion {shell.plain(line)}")
     for warning in data.get("warnings", []):
         st.caption(f"Data: {shell.plain(str(warning))}")
 

@@ -78,7 +78,8 @@ def test_every_detection_above_the_point_and_every_missed_lesion_is_explained(au
         assert len({entry.target for entry in entries}) >= expected
         for entry in entries:
             values = run.map(case, entry.target, entry.method)
-            assert np.isfinite(values).all() and values.shape == run.image(case).shape[-2:]
+            assert np.isfinite(values).all()
+            assert values.shape == run.image(case).shape[-2:]
 
 
 def test_reports_stand_beside_the_run_and_the_chain_holds(audited: Path) -> None:
@@ -101,13 +102,15 @@ def test_a_second_run_gives_the_same_numbers(audited: Path, plan: Path, tmp_path
 def test_the_outcome_as_json(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["audit", str(MODEL), "--limit", "1", "--plan", str(plan), "--out", str(tmp_path / "r"), "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert told["exit"] == code and Path(told["run"]) == tmp_path / "r"
+    assert told["exit"] == code
+    assert Path(told["run"]) == tmp_path / "r"
 
 
 def test_an_earlier_run_is_left_alone(audited: Path, plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (audited / "run.json").read_bytes()
     code = main(["audit", str(MODEL), "--limit", "1", "--plan", str(plan), "--out", str(audited)])
-    assert code == 2 and capsys.readouterr().err.count("\n") == 1
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1
     assert (audited / "run.json").read_bytes() == before
 
 
@@ -166,6 +169,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     told = capsys.readouterr().err
     message = [line for line in told.splitlines() if line.startswith("xaimed")]
     assert code == 2
-    assert len(message) == 1 and words in message[0], told
+    assert len(message) == 1, told
+    assert words in message[0], told
     assert "Traceback" not in told
-    assert not out.exists() and not list(tmp_path.glob("out/.*.partial/parts/*"))
+    assert not out.exists()
+    assert not list(tmp_path.glob("out/.*.partial/parts/*"))

@@ -28,13 +28,15 @@ def test_a_picture_and_the_maps_of_the_best_boxes(tmp_path: Path, capsys: pytest
     told = capsys.readouterr().out
     assert code == 0
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert len(written) == 2 and not any("Doe" in name for name in written)
+    assert len(written) == 2
+    assert not any("Doe" in name for name in written)
     maps = np.load(next((tmp_path / "out").glob("*.npz")))
     height, width = np.asarray(Image.open(film)).shape
     assert {name.split("/")[0] for name in maps.files} == {"grad_cam", "saliency"}
     assert all(maps[name].shape == (height, width) and np.ptp(maps[name]) > 0 for name in maps.files)
     picture = np.asarray(Image.open(next((tmp_path / "out").glob("*.png"))))
-    assert picture.shape[1] >= 3 * 400 and "d0" in told
+    assert picture.shape[1] >= 3 * 400
+    assert "d0" in told
     green = (picture[..., 1] > 180) & (picture[..., 0] < 120) & (picture[..., 2] < 120)
     assert green.sum() > 100
 
@@ -60,5 +62,7 @@ def test_bad_input_is_one_line(arguments: list[str], words: str, tmp_path: Path,
     (tmp_path / "text.png").write_text("no picture")
     code = main(["explain", MODEL, *arguments, "--out", "out"])
     message = [line for line in capsys.readouterr().err.splitlines() if line.startswith("xaimed")]
-    assert code == 2 and len(message) == 1 and words in message[0]
+    assert code == 2
+    assert len(message) == 1
+    assert words in message[0]
     assert not list(tmp_path.glob("out/*"))

@@ -41,7 +41,7 @@ def test_its_docstring_can_be_listed(kind: str, name: str) -> None:
     line = registry.summary(kind, name)
     assert line, f"{kind}/{name} has no docstring"
     assert line == (registry.load(kind, name).__doc__ or "").strip().partition("\n")[0]
-    assert line[-1] in ".:;", f"{kind}/{name}: the first line of its docstring is no whole sentence: {line!r}"
+    assert line[-1] in ".:;?", f"{kind}/{name}: the first line of its docstring is no whole sentence: {line!r}"
 
 
 @each(*registry.KINDS)

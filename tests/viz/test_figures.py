@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from xaimed.errors import InputError, NotFound
 from xaimed.run import Run
@@ -40,16 +42,59 @@ def test_froc_draws_the_stored_curves(run: Run) -> None:
         assert line.get_drawstyle() == "steps-post"
 
 
+def bent(run: Run, curves: dict[str, dict[str, list[float]]]) -> Run:
+    """The run with other curves."""
+    return replace(run, results=replace(run.results, curves=curves))
+
+
+def test_a_long_froc_is_cut_at_four_and_says_where_it_ends(run: Run) -> None:
+    from xaimed.report.blocks import Figure
+    from xaimed.report.sections import detection
+
+    curve = {"fppi": [0.0, 1.0, 20.5], "sensitivity": [0.0, 0.5, 1.0], "low": [0.0, 0.3, 0.0],
+             "high": [1.0, 0.7, 1.0]}
+    long = bent(run, {"froc[centre in box]": curve})
+    axes = figures.froc_figure(long).axes[0]
+    assert axes.get_xlim() == (0, 4)
+    assert figures.froc_end(long) == 20.5
+    caption = next(block.caption for block in detection.section(long) if isinstance(block, Figure))
+    assert "up to 4 false positives per image; the curve goes on to 20.5" in caption
+    curve["fppi"] = [0.0, 1.0, 2.0]
+    assert figures.froc_figure(long).axes[0].get_xlim()[1] < 2.5
+
+
+def test_an_interval_over_everything_draws_no_band(run: Run) -> None:
+    curve = {"fppi": [0.0, 1.0, 2.0, 3.0], "sensitivity": [0.5] * 4, "low": [0.0, 0.4, 0.4, 0.0],
+             "high": [1.0, 0.6, 0.6, 0.95]}
+    axes = figures.froc_figure(bent(run, {"froc": curve})).axes[0]
+    corners = np.concatenate([path.vertices for band in axes.collections for path in band.get_paths()])
+    assert (corners[:, 1].min(), corners[:, 1].max()) == (0.4, 0.6)
+    assert (corners[:, 0].min(), corners[:, 0].max()) == (1.0, 2.0)
+
+
+def test_a_narrow_reliability_diagram_is_enlarged_and_says_so(run: Run) -> None:
+    def axes(predicted: list[float]) -> Axes:
+        return figures.reliability_figure(bent(run, {"reliability": {"predicted": predicted, "observed": [0.0, 1.0]}})
+                                          ).axes[0]
+
+    narrow, full = axes([0.13, 0.17]), axes([0.1, 0.9])
+    assert narrow.get_xlim() == pytest.approx((0.1, 0.2))
+    assert "axis cut: 0.1 to 0.2" in narrow.get_xlabel()
+    assert full.get_xlim() == (0, 1)
+    assert full.get_xlabel() == "predicted probability"
+
+
 def test_axis_draws_every_method_and_hollows_failed_gates(run: Run) -> None:
     axes = figures.axis_figure(run).axes[0]
     points = {str(line.get_label()): line for line in axes.lines if not str(line.get_label()).startswith("_")}
-    assert list(points) == ["grad cam", "integrated gradients", "gradient shap (gate: fail)",
-                            "kernel shap (gate: NOT ASSESSED)"]
-    assert points["grad cam"].get_markerfacecolor() != "none"
-    assert points["gradient shap (gate: fail)"].get_markerfacecolor() == "none"
+    assert list(points) == ["Grad-CAM", "Integrated gradients", "Gradient SHAP (gate: fail)",
+                            "Kernel SHAP (gate: NOT ASSESSED)"]
+    assert points["Grad-CAM"].get_markerfacecolor() != "none"
+    assert points["Gradient SHAP (gate: fail)"].get_markerfacecolor() == "none"
     row = run.axis.iloc[0]
-    assert points["grad cam"].get_xdata()[0] == row["accuracy"]
-    assert points["grad cam"].get_ydata()[0] == row["explainability"]
+    assert points["Grad-CAM"].get_xdata()[0] == row["accuracy"]
+    assert points["Grad-CAM"].get_ydata()[0] == row["explainability"]
+    assert points["Kernel SHAP (gate: NOT ASSESSED)"].get_markerfacecolor() == "none"
     assert len({line.get_marker() for line in points.values()}) == 4
     # Both intervals of the two methods that have them.
     assert sum(len(c.get_segments()) for c in axes.collections) == 4

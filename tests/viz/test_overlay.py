@@ -162,3 +162,17 @@ def test_png_reads_back_as_the_same_picture() -> None:
 def test_wrong_input_is_refused(call: object) -> None:
     with pytest.raises(InputError):
         call()  # type: ignore[operator]
+
+
+def test_the_smallest_numbers_have_a_scale() -> None:
+    values = np.full(SIZE, 5e-41, np.float32)
+    values[0, 0] = 0
+    assert overlay.robust_scale(values) > 0
+    assert overlay.heat(values)[..., 3].max() > 0
+
+
+def test_caption_says_what_the_chosen_colours_hide() -> None:
+    values = np.concatenate([bump(), -bump()])
+    assert "what lowers it is not shown" in overlay.caption(values, colormap="cividis")
+    assert "below 25%" in overlay.caption(values, threshold=0.25)
+    assert "not shown" not in overlay.caption(bump(), colormap="cividis")

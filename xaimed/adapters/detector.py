@@ -18,7 +18,7 @@ from torchvision.ops import batched_nms, box_iou
 from xaimed.adapters.modelfile import ModelFile
 from xaimed.adapters.window import Window, reach_of, window_round
 from xaimed.errors import ModelError, TargetError
-from xaimed.imaging.geometry import map_boxes, map_values
+from xaimed.imaging.geometry import inverse, map_boxes, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare, preprocessing_of
 from xaimed.scene import Scene
 from xaimed.targets import Target, detection_similarity, log_odds
@@ -62,7 +62,8 @@ class Detector:
         if not hasattr(network, "roi_heads"):
             raise ModelError(f"architecture {file.architecture!r} has no RoI heads; expected a two-stage detector")
         self.file, self.device = file, device
-        self.network = network.to(device).eval()
+        # Channels last is exact and up to twice as fast on a CPU.
+        self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.steps = preprocessing_of(file.preprocessing)
         self._reach = reach_of(network.backbone)  # type: ignore[arg-type]
         self._last: _Found | None = None
@@ -84,7 +85,7 @@ class Detector:
     def layers(self) -> Mapping[str, nn.Module]:
         """The blocks of the backbone by name."""
         backbone = self.network.backbone
-        return {f"backbone.{name}": part for name, part in backbone.named_children()}  # type: ignore[operator, union-attr]
+        return {f"backbone.{name}": part for name, part in backbone.named_children()}  # type: ignore[union-attr]
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
         """Detections by falling score; the score of a class for the image is its best RoI."""
@@ -130,7 +131,7 @@ class Detector:
         heads = self.network.roi_heads
         # One box a place: the classes of a RoI compete, so that a mass is not reported twice.
         kept = batched_nms(proposed.boxes, proposed.scores, torch.zeros_like(proposed.labels),
-                           heads.nms_thresh)[:heads.detections_per_img]  # type: ignore[union-attr, index]
+                           heads.nms_thresh)[:heads.detections_per_img]  # type: ignore[union-attr]
         kept = kept[proposed.scores[kept] >= heads.score_thresh]  # type: ignore[union-attr, operator]
         self._last = _Found(case, prepared, proposed, tuple(int(i) for i in kept))
         return self._last
@@ -243,7 +244,7 @@ def _centre_in(inner: Sequence[float], outer: Sequence[float]) -> bool:
 
 
 def _inward(prepared: Prepared, box: Sequence[float]) -> Tensor:
-    edges = map_boxes(np.array([box], float), np.linalg.inv(prepared.affine))
+    edges = map_boxes(np.array([box], float), inverse(prepared.affine))
     return torch.from_numpy(edges.astype(np.float32))
 
 
@@ -279,7 +280,7 @@ def _lesion(found: _Found, target: Target, window: Window, device: str) -> Tenso
     mask = lesion_mask(found.case, target)
     if mask is None:
         return None
-    inward = np.linalg.inv(found.prepared.affine)
+    inward = inverse(found.prepared.affine)
     height, width = found.prepared.image.shape[1:]
     small = map_values(mask.astype(np.float32), inward, (int(height), int(width))) > 0.5
     return window.cut(torch.from_numpy(small)).to(device)

@@ -63,11 +63,29 @@ def read_model(path: Path) -> ModelFile:
     missing = [key for key in needed if key not in content]
     if missing:
         raise ModelError(f"{path.name}: {', '.join(missing)} missing; write the file again with 'xaimed wrap'")
+    _check_kinds(path, content)
     return ModelFile(
         architecture=content["architecture"], arguments=content["arguments"], task=content["task"],
         classes=tuple(content["classes"]), preprocessing=content["preprocessing"], state=content["state_dict"],
         operating_point=float(content.get("operating_point", 0.5)), calibration=content.get("calibration", {}),
         training=content.get("training", {}), card=content.get("card", {}))
+
+
+KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "architecture": str, "arguments": dict, "task": str, "classes": (list, tuple), "preprocessing": dict,
+    "state_dict": dict, "operating_point": (int, float), "calibration": dict, "training": dict, "card": dict}
+
+
+def _check_kinds(path: Path, content: Table) -> None:
+    for key, kind in KINDS.items():
+        if key in content and not isinstance(content[key], kind):
+            names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+            raise ModelError(f"{path.name}: {key} is {type(content[key]).__name__}; expected {names}: "
+                             "write the file again with 'xaimed wrap'")
+    strange = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
+    if strange:
+        raise ModelError(f"{path.name}: state_dict holds {strange[0]!r}, which is no tensor; expected tensors alone: "
+                         "write the file again with 'xaimed wrap'")
 
 
 def _load(path: Path) -> object:
@@ -115,7 +133,7 @@ def network_of(file: ModelFile) -> nn.Module:
         network.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise ModelError(f"weights do not fit {file.architecture!r}: {first}; expected those that were trained with "
-                         f"the arguments {dict(file.arguments)}") from error
+        raise ModelError(f"weights do not fit {file.architecture!r}: {first[:200]}; expected those that were "
+                         f"trained with the arguments {dict(file.arguments)}") from error
     network.eval()
     return network  # type: ignore[no-any-return]

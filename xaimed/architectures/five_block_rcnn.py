@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
-from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign, RoIPool
 
 from xaimed.errors import ModelError
@@ -25,7 +25,7 @@ RATIOS = (0.5, 1.0, 2.0)
 
 
 class Block(nn.Sequential):
-    """Conv 3x3 same, ReLU, BatchNorm, MaxPool 2x2 (unless `pool` is off), Dropout2d: (B, i, H, W) to (B, o, H/2, W/2)."""
+    """Conv 3x3 same, ReLU, BatchNorm, MaxPool 2x2 (if `pool`), Dropout2d: (B, i, H, W) to (B, o, H/2, W/2)."""
 
     def __init__(self, inputs: int, outputs: int, dropout: float, pool: bool = True) -> None:
         layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(outputs)]
@@ -59,7 +59,8 @@ class RoIMaxPool(nn.Module):
     def forward(self, features: dict[str, Tensor], boxes: list[Tensor], shapes: list[tuple[int, int]]) -> Tensor:
         """(R, C, 7, 7): the pooled features of all boxes (pixels of the network input)."""
         del shapes
-        return self.pool(features["0"], boxes)
+        pooled: Tensor = self.pool(features["0"], boxes)
+        return pooled
 
 
 class BoxHead(nn.Module):
@@ -73,7 +74,8 @@ class BoxHead(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         """(R, width): the feature vector of each RoI."""
-        return self.layers(pooled)
+        vectors: Tensor = self.layers(pooled)
+        return vectors
 
 
 def build(
@@ -93,7 +95,7 @@ def build(
         raise ModelError(f"five_block_rcnn: roi = {roi!r}; expected 'align' or 'max'")
     backbone = FiveBlocks(channels, (32, 64, 128, 256, 512), (0.1, 0.1, 0.2, 0.2, 0.25), stride)
     generator = AnchorGenerator((tuple(anchors),), (RATIOS,))
-    pool = MultiScaleRoIAlign(["0"], output_size=7, sampling_ratio=2) if roi == "align" else RoIMaxPool(stride)
+    pool = MultiScaleRoIAlign(["0"], output_size=7, sampling_ratio=2)
     model = FasterRCNN(
         backbone, rpn_anchor_generator=generator,
         rpn_head=_RPNHead(backbone.out_channels, 256, len(anchors) * len(RATIOS)),
@@ -102,6 +104,9 @@ def build(
         box_detections_per_img=50, rpn_pre_nms_top_n_test=300, rpn_post_nms_top_n_test=100,
         rpn_pre_nms_top_n_train=500, rpn_post_nms_top_n_train=200, box_batch_size_per_image=32,
         box_fg_iou_thresh=0.5, box_bg_iou_thresh=0.4, rpn_fg_iou_thresh=0.6, rpn_bg_iou_thresh=0.3)
+    if roi == "max":
+        # The constructor takes no other pooling than its own.
+        model.roi_heads.box_roi_pool = RoIMaxPool(stride)
     model.transform = Stacked(0.5, 0.25)
     return model
 
@@ -129,9 +134,11 @@ class Stacked(nn.Module):
 class _RPNHead(RPNHead):
     def __init__(self, channels: int, width: int, anchors: int) -> None:
         super().__init__(channels, anchors)
-        self.conv = nn.Sequential(nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()))
-        self.cls_logits = nn.Conv2d(width, anchors, 1)
-        self.bbox_pred = nn.Conv2d(width, anchors * 4, 1)
-        for layer in (self.conv[0][0], self.cls_logits, self.bbox_pred):
-            torch.nn.init.normal_(layer.weight, std=0.01)
-            torch.nn.init.zeros_(layer.bias)
+        shared = nn.Conv2d(channels, width, 3, padding=1)
+        scores, deltas = nn.Conv2d(width, anchors, 1), nn.Conv2d(width, anchors * 4, 1)
+        for layer in (shared, scores, deltas):
+            nn.init.normal_(layer.weight, std=0.01)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        self.conv = nn.Sequential(nn.Sequential(shared, nn.ReLU()))
+        self.cls_logits, self.bbox_pred = scores, deltas

@@ -11,6 +11,7 @@ from xaimed.errors import InputError
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
+    from xaimed.data.dataset import Selection
     from xaimed.plan import Plan
     from xaimed.run import Run
 
@@ -31,7 +32,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser("audit", help="audit a model on a dataset", description=__doc__, epilog=EPILOG,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a model.pt")
-    parser.add_argument("--dataset", default="test", metavar="NAME|SPLIT|FOLDER")
+    parser.add_argument("--dataset", default="test", metavar="NAME|SPLIT|FOLDER",
+                        help="a dataset, a split of the model's own dataset, or a folder of images (default: test)")
     parser.add_argument("--split", choices=SPLITS, help="default: the plan's, or all of a folder")
     parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
     parser.add_argument("--annotations", metavar="FILE", help="boxes of a folder: COCO .json, VOC .xml or .csv")
@@ -39,7 +41,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--out", metavar="RUN", help="the run folder to write (default: runs/MODEL-DATASET-TIME)")
     parser.add_argument("--methods", metavar="A,B", help="attribution methods, in place of the plan's")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many cases")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
+                        help="where the model runs (default: auto, a GPU if there is one)")
     parser.add_argument("--seed", type=int, help="in place of the plan's")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
@@ -77,7 +80,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return plan if options.seed is None else replace(plan, seed=options.seed)
 
 
-def _cases(options: argparse.Namespace, model: Model, plan: Plan):  # type: ignore[no-untyped-def]
+def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
     from xaimed.data.dataset import open_dataset
 
     name, split = options.dataset, options.split
@@ -95,7 +98,7 @@ def _default_out(model: Model, dataset: str) -> Path:
     from datetime import UTC, datetime
 
     name = str(model.file.card.get("name", "model"))
-    return Path("runs") / f"{name}-{dataset.split('/')[-1]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    return Path("runs") / f"{name}-{dataset.rsplit('/', maxsplit=1)[-1]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _tell(run: Run, reports: list[Path], as_json: bool) -> int:

@@ -21,12 +21,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a model.pt")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="DICOM, PNG, TIFF, PGM or JPEG files, or folders")
-    parser.add_argument("--methods", default="grad_cam,integrated_gradients,gradient_shap,kernel_shap", metavar="A,B")
+    parser.add_argument("--methods", default="grad_cam,integrated_gradients,gradient_shap,kernel_shap", metavar="A,B",
+                        help="attribution methods (default: %(default)s)")
     parser.add_argument("--targets", type=int, default=3, metavar="N",
                         help="at most so many boxes an image, best first; the best one if none reaches the "
                              "operating point (default 3)")
-    parser.add_argument("--out", default="explained", metavar="FOLDER")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--out", default="explained", metavar="FOLDER",
+                        help="where the pictures and the maps go (default: explained)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
+                        help="where the model runs (default: auto, a GPU if there is one)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,7 +23,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--out", metavar="FILE", help="the model.pt to write (default: WORK/model.pt)")
     parser.add_argument("--work", metavar="FOLDER", help="checkpoints and curve (default: runs/train-NAME)")
     parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
+                        help="where the network is trained (default: auto, a GPU if there is one)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from xaimed.data.dataset import CaseRow, DataRequest
 from xaimed.data.split import patient_split
 from xaimed.data.synthesis import PhantomImage, PhantomOptions, make_patient
+from xaimed.settings import settings
 from xaimed.types import Box, Case
 
 PATIENTS = 300
@@ -81,8 +82,7 @@ def phantom_case(row: CaseRow, image: PhantomImage) -> Case:
 
 def open(request: DataRequest) -> Phantoms:
     """The phantom dataset; options: patients, first, and the fields of PhantomOptions."""
-    chosen = {key: float(value) for key, value in request.options.items() if key not in ("patients", "first")}
-    if "long_side" in chosen:
-        chosen["long_side"] = int(chosen["long_side"])
-    return Phantoms(patients=int(request.options.get("patients", PATIENTS)),
-                    first=int(request.options.get("first", 0)), options=PhantomOptions(**{"lesion_contrast": CONTRAST, **chosen}))
+    given = {"lesion_contrast": str(CONTRAST), **request.options}
+    patients, first = int(given.pop("patients", PATIENTS)), int(given.pop("first", 0))
+    chosen = {key: int(value) if key == "long_side" else float(value) for key, value in given.items()}
+    return Phantoms(patients=patients, first=first, options=settings(PhantomOptions, chosen, "phantom"))

@@ -29,6 +29,11 @@ def mirror(width: float) -> Matrix:
     return np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
+def inverse(affine: Matrix) -> Matrix:
+    """The (3, 3) matrix that takes original to prepared coordinates."""
+    return np.asarray(np.linalg.inv(affine), np.float64)
+
+
 def map_boxes(boxes: NDArray[np.floating], affine: Matrix) -> NDArray[np.float64]:
     """float64 (N, 4): the boxes x0, y0, x1, y1 (N, 4) taken through `affine`, as upright bounds."""
     edges = np.asarray(boxes, float).reshape(-1, 4)

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Literal
 from xaimed.errors import PlanError
 from xaimed.metrics.froc import END
 from xaimed.stats import Estimate, Results
+from xaimed.types import Outcome
 
 if TYPE_CHECKING:
     from xaimed.run import Run
 
 Answer = Literal["met", "not met", "inconclusive", "NOT ASSESSED"]
+Tone = Literal["good", "warn", "bad"]
 ANSWERS: tuple[Answer, ...] = ("met", "not met", "inconclusive", "NOT ASSESSED")
+WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
 KEYS = {"name", "rule", "group", "at_least", "on"}
 
 
@@ -50,12 +53,27 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict of an audit in one line, the process's exit code, a line for each criterion, the judgements."""
+    """The verdict of an audit in one line, the process's exit code, and the judgement on each criterion.
+
+    tone: "bad" if a criterion is not met or a check failed, "good" if all criteria are met and every check that
+    applies passed, "warn" for all else. checks: one sentence that counts the outcomes of the checks.
+    """
 
     verdict: str
     exit_code: int
-    lines: tuple[str, ...]
+    tone: Tone
+    checks: str
     judgements: tuple[Judgement, ...]
+
+    @property
+    def title(self) -> str:
+        """The verdict as a heading."""
+        return self.verdict[:1].upper() + self.verdict[1:]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line a criterion: its answer and its statement."""
+        return tuple(f"{j.answer}: {j.statement}" for j in self.judgements)
 
 
 def criteria_of(plan: Mapping[str, object]) -> tuple[Criterion, ...]:
@@ -68,7 +86,7 @@ def criteria_of(plan: Mapping[str, object]) -> tuple[Criterion, ...]:
 
 def _criterion(row: object) -> Criterion:
     if not isinstance(row, Mapping) or not {"name", "at_least"} <= set(row) <= KEYS:
-        raise PlanError(f"criterion {row!r}; expected name and at_least, and perhaps rule, group and on")
+        raise PlanError(f"criterion {row!r}; expected name, at_least and perhaps rule, group and on")
     limit, on, texts = row["at_least"], row.get("on", "value"), [row["name"], row.get("group", "all")]
     if not isinstance(limit, int | float) or isinstance(limit, bool) or not math.isfinite(limit):
         raise PlanError(f"criterion {row['name']!r}: at_least is {limit!r}; expected a number")
@@ -83,15 +101,33 @@ def verdict(run: Run) -> Verdict:
     """The verdict on a run: its plan's criteria against its results, and what its checks found.
 
     Exit code 0: every criterion is met and no check failed. 1: otherwise; inconclusive or unknown is not met.
+    Raises PlanError for criteria that cannot be read.
     """
-    judgements, failed = judgements_of(run.plan, run.results), [f for f in run.findings if f.outcome == "fail"]
+    judgements, failed = judgements_of(run.plan, run.results), [f.code for f in run.findings if f.outcome == "fail"]
     tally = Counter(j.answer for j in judgements)
     parts = [f"{tally[answer]} of {len(judgements)} criteria {answer}" for answer in ANSWERS if tally[answer]]
-    parts += [f"{len(failed)} checks failed ({', '.join(f.code for f in failed)})"] if failed else []
     if not judgements:
-        parts.insert(0, "the plan sets no criteria")
+        parts.append("the plan sets no criteria")
+    if failed:
+        parts.append(f"{len(failed)} check{'s' * (len(failed) > 1)} failed ({', '.join(failed)})")
     return Verdict("; ".join(parts), int(bool(failed) or tally["met"] < len(judgements)),
-                   tuple(f"{j.answer}: {j.statement}" for j in judgements), judgements)
+                   _tone([j.answer for j in judgements], [f.outcome for f in run.findings]),
+                   _counted([f.outcome for f in run.findings]), judgements)
+
+
+def _tone(answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> Tone:
+    if "not met" in answers or "fail" in outcomes:
+        return "bad"
+    clear = set(answers) == {"met"} and "pass" in outcomes and set(outcomes) <= {"pass", "not applicable"}
+    return "good" if clear else "warn"
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    if not outcomes:
+        return "No check was run."
+    tally = Counter(outcomes)
+    counts = ", ".join(f"{tally[outcome]} {outcome}" for outcome in WORST if tally[outcome])
+    return f"{len(outcomes)} check{'s' * (len(outcomes) > 1)}: {counts}."
 
 
 def judgements_of(plan: Mapping[str, object], results: Results) -> tuple[Judgement, ...]:

@@ -34,6 +34,9 @@ from xaimed.run import Run
 
 COMPLETE = 0.01
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
+# Heights in cm that keep a case on two pages, by the number of targets.
+PAIR_HEIGHT = {0: 9.5, 1: 9.5, 2: 7.5}
+BELOW, WIDEST = 3, 18
 
 
 @dataclass(frozen=True)
@@ -70,26 +73,25 @@ def case_document(run: Run, case: str) -> Document:
 
 
 def _blocks(shown: Shown) -> list[Block]:
-    reading = shown.reading
-    blocks: list[Block] = [Heading("Summary"), Text(in_words(shown)), _pair(shown), *_detections(shown),
-                           *_acquisition(reading), Heading("Explanations")]
-    for target in dict.fromkeys(entry.target for entry in shown.entries):
-        blocks += _target(shown, [entry for entry in shown.entries if entry.target == target])
+    targets = dict.fromkeys(entry.target for entry in shown.entries)
+    blocks: list[Block] = [Heading("Summary"), Text(in_words(shown)), _pair(shown, len(targets)), *_detections(shown),
+                           *_acquisition(shown.reading), Heading("Explanations")]
+    for target in targets:
+        blocks += _target(shown, [entry for entry in shown.entries if entry.target == target], len(targets))
     if not shown.entries:
         blocks.append(Text("No attribution map: no detection at or above the operating point and no missed lesion."))
-    blocks += [
-        Heading("Limits"), *_limits(shown),
-        Heading("Reader"),
-        SignOff(("Reader",), "Agree, wrong place, right for the wrong reason or disagree, and why:")]
-    return blocks
+    return [*blocks, *value_tables(shown), Heading("Limits"), *_limits(shown),
+            Heading("Reader"),
+            SignOff(("Reader",), "Agree, wrong place, right for the wrong reason or disagree, and why:")]
 
 
 def _acquisition(reading: Reading) -> list[Block]:
-    spacing = f"{reading.spacing_mm:g} mm" if math.isfinite(reading.spacing_mm) else given(None)
+    spacing = f"{reading.spacing_mm:.3g} mm" if math.isfinite(reading.spacing_mm) else given(None)
+    groups = " · ".join(f"{pretty(name)}: {given(value)}" for name, value in reading.groups)
     return [Heading("Acquisition and provenance"), Pairs((
-        ("Patient (pseudonym)", reading.patient), ("Split", given(reading.split)),
-        ("Image", f"{reading.width} x {reading.height} pixels"), ("Pixel spacing", spacing),
-        *((pretty(name), given(value)) for name, value in reading.groups),
+        ("Patient (pseudonym)", f"{reading.patient}, split {given(reading.split)}"),
+        ("Image", f"{reading.width} x {reading.height} pixels, pixel spacing {spacing}"),
+        *((("Groups", groups),) if groups else ()),
         ("Image digest", Mono(reading.digest) if reading.digest else given(None))))]
 
 
@@ -123,31 +125,49 @@ def _focus(shown: Shown) -> str:
     return f" Share of the map of {shown.entries[0].target} inside its lesion: {listed(parts)}."
 
 
-def _pair(shown: Shown) -> Gallery:
-    width = (TEXT_WIDTH - GAP) / 2
+def _pair(shown: Shown, targets: int) -> Gallery:
+    height = min(PAIR_HEIGHT.get(targets, 4.8), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
+    drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
     return Gallery((image_panel(shown.view, "Image", marks=()),
                     image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
-                                marks=(*shown.reading.references, *shown.reading.detections))),
-                   2, min(TALLEST, width * shown.view.aspect))
+                                marks=(*shown.reading.references, *drawn), height=height)), 2, height)
+
+
+def _explained(shown: Shown) -> frozenset[str]:
+    return frozenset(entry.target for entry in shown.entries)
+
+
+def listed_detections(shown: Shown) -> tuple[tuple[Found, ...], int]:
+    """The detections of the table and how many more there are below the operating point.
+
+    All that are at or above it or were explained, and the BELOW highest of the others.
+    """
+    explained = _explained(shown)
+    others = [found for found in shown.reading.detections if not found.above and found.name not in explained]
+    hidden = sorted(others, key=lambda found: -found.score)[BELOW:]
+    return tuple(found for found in shown.reading.detections if found not in hidden), len(hidden)
 
 
 def _detections(shown: Shown) -> list[Block]:
     reading = shown.reading
     if not reading.detections and not reading.references:
         return []
+    kept, more = listed_detections(shown)
     rows: list[tuple[Cell, ...]] = [
         (d.name, pretty(d.label), number(d.score), _pixels(d.edges), size_mm(d.edges, reading.spacing_mm),
-         number(d.overlap, 2), _status(d, bool(reading.references))) for d in reading.detections]
+         number(d.overlap, 2), _status(d, bool(reading.references))) for d in kept]
     for r in reading.references:
         badge = Badge(f"found by {r.found_by}", "good") if r.found_by else Badge("missed", "bad")
         rows.append((r.name, f"{pretty(r.label)} (reference)", "–", _pixels(r.edges),
                      size_mm(r.edges, reading.spacing_mm), "–", badge))
-    return [Table("Detections and reference", (
+    note = (f"Hit: {RULE}, whatever the class. Operating point {operating_point(shown.run):g}; marks below it do not "
+            "count and are drawn only if they were explained.")
+    table = Table("Detections and reference", (
         Column("Name"), Column("Class", share=1.6), Column("Score", "right"),
         Column("Box x0, y0, x1, y1 (px)", share=2.2), Column("Size (mm)", "right", 1.2),
         Column("Best IoU", "right"), Column("Outcome")), tuple(rows),
-        f"Hit: {RULE}, whatever the class. Operating point {operating_point(shown.run):g}; marks below it do not "
-        "count.")]
+        (f"{more} more below the operating point (see predictions.parquet). " if more else "") + note)
+    return [table]
 
 
 def _pixels(edges: Sequence[float]) -> str:
@@ -162,51 +182,88 @@ def _status(found: Found, has_reference: bool) -> Badge:
     return Badge("false positive" if has_reference else "false positive (no lesion)", "bad")
 
 
-def _target(shown: Shown, entries: list[MapEntry]) -> list[Block]:
+def _target(shown: Shown, entries: list[MapEntry], targets: int) -> list[Block]:
     first = entries[0]
     score = f", score {number(first.score)}" if math.isfinite(first.score) else ""
     kind = "Missed lesion" if first.target.startswith("m") and first.box else "Target"
-    blocks: list[Block] = [Heading(f"{kind} {first.target}: {pretty(first.label)}{score}", 2)]
     panels: list[Panel] = [image_panel(shown.view, "Image", marks=(), target=first)]
-    panels += [map_panel(shown.view, entry, tuple(badges(shown, entry))) for entry in entries]
+    panels += [map_panel(shown.view, entry, tuple(badges(shown, entry, brief=targets > 2))) for entry in entries]
     columns = len(panels) if len(panels) <= 5 else 4
     columns = max(columns, 3)
     width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
-    blocks.append(Gallery(tuple(panels), columns, min(TALLEST, width * shown.view.aspect)))
-    return [*blocks, *_values(shown, entries)]
+    tallest = TALLEST if targets == 1 else 4.2 if targets == 2 else 2.9
+    return [Heading(f"{kind} {first.target}: {pretty(first.label)}{score}", 2),
+            Gallery(tuple(panels), columns, min(tallest, width * shown.view.aspect))]
 
 
-def badges(shown: Shown, entry: MapEntry) -> list[Badge]:
-    """The trust badges of one map: gate, completeness, energy in the lesion, pointing game, notes."""
+def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
+    """The trust badges of one map: gate, energy in the lesion, pointing game, completeness, notes.
+
+    brief: the gate and what warns alone, for a page with many maps; the table holds the rest.
+    """
     found = [gate_badge(shown.run, entry.method)]
-    gap = shown.score(entry, "completeness")
-    if math.isfinite(gap):
-        found.append(Badge(f"completeness {percent(gap)}", "good" if gap <= COMPLETE else "warn"))
     energy = shown.score(entry, "energy_in_lesion")
     if math.isfinite(energy):
         found.append(Badge(f"in lesion {percent(energy)}"))
     pointing = shown.score(entry, "pointing_game")
     if math.isfinite(pointing):
         found.append(Badge("peak in lesion", "good") if pointing >= 0.5 else Badge("peak outside", "warn"))
+    gap = shown.score(entry, "completeness")
+    if math.isfinite(gap):
+        found.append(Badge(f"completeness {percent(gap)}", "good" if gap <= COMPLETE else "warn"))
     if entry.note:
         found.append(Badge(entry.note, "warn"))
-    return found
+    # The first is the gate, which no map goes without.
+    return found[:1] + [badge for badge in found[1:] if badge.tone in ("warn", "bad")] if brief else found
 
 
-def _values(shown: Shown, entries: list[MapEntry]) -> list[Block]:
-    metrics = tuple(dict.fromkeys(metric for target, _, metric in shown.scores if target == entries[0].target))
-    if not metrics:
-        return []
-    body = tuple((pretty(name), *(compact(shown.score(entry, name)) for entry in entries)) for name in metrics)
-    return [Table(f"Measured on the maps of {entries[0].target}", (
-        Column("Metric", share=2), *(Column(pretty(entry.method), "right", 1.4) for entry in entries)), body)]
+def value_tables(shown: Shown) -> list[Block]:
+    """All that was measured on the maps: a row a map, a column a metric with its fills side by side."""
+    stems: dict[str, list[str]] = {}
+    for _, _, metric in shown.scores:
+        names = stems.setdefault(metric.partition("[")[0], [])
+        if metric not in names and any(math.isfinite(shown.score(entry, metric)) for entry in shown.entries):
+            names.append(metric)
+    several = len(_explained(shown)) > 1
+    groups = _columns([names for names in stems.values() if names])
+    return [Table("Measured on the maps" + (", continued" if i else ""), (
+        *((Column("Target"),) if several else ()), Column("Method"), *(_column(names) for names in group)),
+        tuple((*((entry.target,) if several else ()), pretty(entry.method),
+               *(_together(shown, entry, names) for names in group))
+              for entry in shown.entries)) for i, group in enumerate(groups)]
+
+
+def _columns(metrics: list[list[str]]) -> list[list[list[str]]]:
+    """The metrics in tables that are not wider than a page."""
+    groups: list[list[list[str]]] = []
+    for names in metrics:
+        if not groups or sum(len(others) + 1 for others in groups[-1]) + len(names) + 1 > WIDEST:
+            groups.append([])
+        groups[-1].append(names)
+    return groups
+
+
+def _column(names: list[str]) -> Column:
+    title = _title(names)
+    return Column(title, "right", max(0.4 + 1.1 * len(names), 0.18 * max(len(word) for word in title.split())))
+
+
+def _title(names: list[str]) -> str:
+    inner = [name.partition("[")[2].removesuffix("]").replace("_", " ") or "whole" for name in names]
+    title = pretty(names[0].partition("[")[0])
+    return title if inner == ["whole"] else f"{title} ({' / '.join(inner)})"
+
+
+def _together(shown: Shown, entry: MapEntry, names: list[str]) -> str:
+    return " / ".join(compact(shown.score(entry, name)) for name in names)
 
 
 def _limits(shown: Shown) -> list[Block]:
     blocks: list[Block] = [Text("An attribution map shows what raises or lowers a score. It does not outline a lesion "
-                                "and is not meant for primary diagnosis. Each map has its own colour scale.")]
+                                "and is not meant for primary diagnosis. Each map has its own colour scale.",
+                                small=True)]
     if shown.run.meta.get("model", {}).get("task") == "detection":
-        blocks.append(Text(CONDITIONAL))
+        blocks.append(Text(CONDITIONAL, small=True))
     failed = [pretty(m) for m in dict.fromkeys(e.method for e in shown.entries) if gate(shown.run, m) == "fail"]
     if failed:
         blocks.append(Badges((Badge(f"{listed(failed)}: fails the randomisation gate, do not interpret", "bad"),)))

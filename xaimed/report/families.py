@@ -71,7 +71,7 @@ def rule_table(caption: str, estimates: tuple[Estimate, ...], note: str) -> Tabl
     rules, names = tuple(dict.fromkeys(e.rule for e in estimates)), tuple(dict.fromkeys(e.name for e in estimates))
     found = {(e.name, e.rule): e for e in estimates}
     rows = tuple((pretty(name), *(_cell(found.get((name, rule))) for rule in rules)) for name in names)
-    columns = (Column("Measure", share=1.3 if len(rules) < 4 else 1.1),
+    columns = (Column("Measure", share=1.5),
                *(Column(rule or "no rule stated", "right", 1.6) for rule in rules))
     ways = "; ".join(dict.fromkeys(e.interval for e in estimates if e.interval))
     units = ", ".join(dict.fromkeys(e.unit for e in estimates))

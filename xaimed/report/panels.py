@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.mapfile import MapEntry
 from xaimed.report.blocks import Badge, Bar, Panel, Picture
+from xaimed.report.labels import write_labels
 from xaimed.report.reading import Found, Reading, Reference
 from xaimed.report.wording import number, pretty, signed
 from xaimed.run import Run
@@ -18,7 +19,7 @@ from xaimed.types import Floats
 from xaimed.viz import overlay
 from xaimed.viz.overlay import Mark
 
-LARGE, SMALL, MARGIN = 720, 420, 8
+LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
 # What one unit of a map means; a method that is not named here has its own.
 UNITS = {"integrated_gradients": "change of the score (logit)", "gradient_shap": "change of the score (logit)",
          "kernel_shap": "change of the score (logit)", "grad_cam": "Grad-CAM value (own unit)",
@@ -72,13 +73,18 @@ def _extent(values: Floats) -> tuple[float, float, float, float]:
     return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def image_panel(view: View, title: str, marks: Sequence[Found | Reference], target: MapEntry | None = None) -> Panel:
-    """The image in the window with boxes; with a target, smaller and with that target's box alone."""
+def image_panel(view: View, title: str, marks: Sequence[Found | Reference], target: MapEntry | None = None,
+                height: float = 9.5) -> Panel:
+    """The image in the window with boxes; with a target, smaller and with that target's box alone.
+
+    height: of the picture on the page in cm, so that names are LETTER cm high.
+    """
     drawn = [_mark(view, mark) for mark in marks]
     if target is not None and target.box:
         missed = target.target.startswith("m")
         drawn.append(Mark(_moved(view, target.box), "", "truth" if missed else "detection", True))
-    picture = _picture(overlay.grey(view.cut(view.image)), drawn, LARGE if target is None else SMALL)
+    pixels = LARGE if target is None else SMALL
+    picture = _picture(overlay.grey(view.cut(view.image)), drawn, pixels, LETTER * pixels / height / 22)
     alt = f"Image of case {view.case}" + (f" with {len(drawn)} boxes" if drawn else "")
     return Panel(title, Picture(picture, alt, "png"))
 
@@ -99,16 +105,19 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...]) -> Panel:
 def _bar(entry: MapEntry, values: Floats) -> Bar:
     kind, scale = overlay.colormap_of(values), overlay.robust_scale(values)
     strip = np.repeat(overlay.table(kind)[None], 8, axis=0)
-    low, middle = (signed(-scale), "0") if kind == "signed" else ("0", signed(scale / 2))
+    low, middle = (signed(-scale), "0") if kind == "signed" else ("0", f"{scale / 2:.2g}")
+    # Three long numbers do not fit under a narrow picture.
+    middle = middle if len(middle) < 6 else ""
     alt = f"colour bar from {low} to {signed(scale)}"
     high = f"+{signed(scale)}" if kind == "signed" else signed(scale)
     return Bar(Picture(overlay.png(strip), alt, "png"), low, middle, high,
                UNITS.get(entry.method, "the method's own unit"))
 
 
-def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int) -> bytes:
+def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int, size: float = 0.5) -> bytes:
     fitted, factor = overlay.fitted(rgb, height)
-    return overlay.png(overlay.draw_boxes(fitted, marks, factor))
+    boxes = overlay.draw_boxes(fitted, [replace(mark, text="") for mark in marks], factor)
+    return overlay.png(write_labels(boxes, marks, factor, size))
 
 
 def _mark(view: View, found: Found | Reference) -> Mark:

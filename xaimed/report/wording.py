@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Tone
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from xaimed.stats import Estimate
 
 TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "concern": "warn", "not applicable": "neutral",
-                          NOT_ASSESSED: "neutral"}
+                          NOT_ASSESSED: "neutral", "met": "good", "not met": "bad", "inconclusive": "warn"}
 # Words of abbreviations keep their capitals.
 CAPITALS = {"auc": "AUC", "froc": "FROC", "roc": "ROC", "ece": "ECE", "cam": "CAM", "shap": "SHAP", "iou": "IoU",
             "fppi": "FPPI", "ppv": "PPV", "npv": "NPV", "f1": "F1", "mcc": "MCC", "brier": "Brier", "grad": "Grad"}
+# A break inside "(0.71 to 0.96)" makes a narrow column unreadable; a longer pair of limits may break.
+HARD_SPACE, UNBROKEN = "\N{NO-BREAK SPACE}", 18
+LONGEST_LIST = 8
 METHODS = {"grad_cam": "Grad-CAM", "gradient_shap": "Gradient SHAP", "kernel_shap": "Kernel SHAP"}
 
 
@@ -26,7 +29,7 @@ def pretty(name: str) -> str:
         return METHODS[name]
     stem, _, inner = name.partition("[")
     words = [CAPITALS.get(word.lower(), word) for word in re.split(r"[_ ]+", stem) if word]
-    text = " ".join(words) + (f" ({inner.removesuffix(']')})" if inner else "")
+    text = " ".join(words) + (f" ({inner.removesuffix(']').replace('_', ' ')})" if inner else "")
     return text[:1].upper() + text[1:]
 
 
@@ -64,7 +67,13 @@ def interval(estimate: Estimate) -> str:
     """The limits as "0.71 to 0.96", or "n/a"."""
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return "n/a"
-    return f"{number(estimate.low)} to {number(estimate.high)}"
+    return joined(number(estimate.low), number(estimate.high))
+
+
+def joined(low: str, high: str) -> str:
+    """Two limits as "0.71 to 0.96", held on one line where they are short."""
+    text = f"{low} to {high}"
+    return text.replace(" ", HARD_SPACE) if len(text) <= UNBROKEN else text
 
 
 def measured(estimate: Estimate) -> str:
@@ -89,19 +98,46 @@ def _whole(value: float) -> str:
 
 
 def outcome(word: str) -> Badge:
-    """The badge of a finding's outcome or of a gate: "pass", "fail", "concern", "NOT ASSESSED"."""
+    """The badge of a finding's outcome, a gate or the answer to a criterion: "pass", "fail", "met", "NOT ASSESSED"."""
     return Badge(word, TONES.get(word, "neutral"))
 
 
-def given(value: object) -> str:
-    """The value as text, lists joined; NOT ASSESSED for what nobody supplied."""
+def given(value: object, noun: str = "entries") -> str:
+    """The value as text; NOT ASSESSED for what nobody supplied.
+
+    Lists are joined; one of more than LONGEST_LIST is its count and `noun`: "240 patients".
+    """
     if value is None or value in ("", [], {}):
         return NOT_ASSESSED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{pretty(str(key))}: {given(item)}" for key, item in value.items())
+        return "; ".join(f"{pretty(str(key))}: {given(item, _noun(str(key)))}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(given(item) for item in value)
+        return f"{len(value)} {noun}" if len(value) > LONGEST_LIST else ", ".join(given(item) for item in value)
     return str(value)
+
+
+def flattened(table: Mapping[str, object], above: str = "") -> list[tuple[str, str]]:
+    """A name and a text for every value of a table; the values of a table in it as "Training, patients"."""
+    rows: list[tuple[str, str]] = []
+    for key, value in table.items():
+        name = f"{above}, {_noun(str(key))}" if above else pretty(str(key))
+        if isinstance(value, Mapping) and value:
+            rows += flattened(value, name)
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+            for count, item in enumerate(value[:LONGEST_LIST], start=1):
+                rows += flattened(item, f"{name} {count}")
+            if len(value) > LONGEST_LIST:
+                rows.append((name, f"{len(value)} {_noun(str(key))}, the first {LONGEST_LIST} are shown"))
+        else:
+            rows.append((name, given(value, _noun(str(key)))))
+    return rows
+
+
+def _noun(key: str) -> str:
+    words = pretty(key)
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]
 
 
 def listed(words: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class Course:
     work: Path
     data: Path | None = None
     device: str = "cpu"
-    models: Path = Path(".")
+    models: Path = Path()
 
 
 def run_course(course: Course, say: Report) -> ModelFile:
@@ -135,8 +135,8 @@ def outputs(model: Model, cases: Sequence[Case]) -> Tables:
     merged: dict[str, list[tables.Row]] = {"cases": [], "truth": [], "predictions": []}
     for case in cases:
         rows = tables.case_rows(case, model.predict([case])[0], ())
-        for name, part in merged.items():
-            part += rows[name]
+        for name, so_far in merged.items():
+            so_far.extend(rows[name])
     found = [tables.frame(name, rows) for name, rows in merged.items()]
     return found[0], found[1], found[2]
 

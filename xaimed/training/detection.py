@@ -41,23 +41,31 @@ class Workspace:
         return self.folder / "curve.jsonl"
 
 
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """The network in training, the moving average of its weights that is kept, and the optimiser."""
+
+    model: nn.Module
+    average: nn.Module
+    optimiser: torch.optim.Optimizer
+
+
 def train_detector(model: nn.Module, samples: Sequence[Sample], recipe: Recipe, work: Workspace) -> nn.Module:
     """The averaged model after all epochs of the recipe; goes on from a checkpoint where there is one."""
     plan = recipe.schedule
     model.to(work.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(_groups(model, plan), plan.rate, weight_decay=plan.decay, fused=True)
-    first = _resume(work, model, average, optimiser)
-    for epoch in range(first, plan.epochs):
+    learner = Learner(model, copy.deepcopy(model), optimiser)
+    for epoch in range(_resume(work, learner), plan.epochs):
         started = time.monotonic()
-        losses = _epoch(epoch, model, average, optimiser, samples, recipe, work)
-        _keep(work, epoch, model, average, optimiser)
+        losses = _epoch(epoch, learner, samples, recipe, work)
+        _keep(work, epoch, learner)
         line = {"epoch": epoch, "seconds": round(time.monotonic() - started, 1), **losses}
         with work.curve.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         left = (plan.epochs - epoch - 1) * line["seconds"] / 60
         work.say(f"epoch {epoch + 1}/{plan.epochs}: loss {losses['loss']:.3f}, about {left:.0f} min left")
-    return average.eval()
+    return learner.average.eval()
 
 
 def _groups(model: nn.Module, plan: Schedule) -> list[dict[str, object]]:
@@ -68,20 +76,21 @@ def _groups(model: nn.Module, plan: Schedule) -> list[dict[str, object]]:
     return [{"params": rest, "share": 1.0}, {"params": wide, "share": plan.linear}]
 
 
-def _epoch(epoch: int, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer,
-           samples: Sequence[Sample], recipe: Recipe, work: Workspace) -> dict[str, float]:
+def _epoch(epoch: int, learner: Learner, samples: Sequence[Sample], recipe: Recipe, work: Workspace
+           ) -> dict[str, float]:
     plan, draw = recipe.schedule, np.random.default_rng([recipe.seed, epoch])
     torch.manual_seed(recipe.seed * 1000 + epoch)
     order = _order(samples, plan, draw)
     steps = len(order) // plan.batch
     total: dict[str, float] = {}
-    model.train()
+    learner.model.train()
     batches = ([samples[i] for i in order[step * plan.batch:(step + 1) * plan.batch]] for step in range(steps))
     for step, data in enumerate(_ahead(batch(chosen, recipe, draw, work.device) for chosen in batches)):
-        _set_rate(optimiser, plan, epoch + step / steps)
-        for key, value in _step(model, optimiser, data, plan, work).items():
+        _set_rate(learner.optimiser, plan, epoch + step / steps)
+        for key, value in _step(learner, data, plan, work).items():
             total[key] = total.get(key, 0.0) + value / steps
-        _mix(average, model, min(plan.average, (1 + epoch * steps + step) / (10 + epoch * steps + step)))
+        done = epoch * steps + step
+        _mix(learner.average, learner.model, min(plan.average, (1 + done) / (10 + done)))
     return {key: round(value, 5) for key, value in total.items()}
 
 
@@ -126,16 +135,15 @@ def batch(chosen: Sequence[Sample], recipe: Recipe, draw: np.random.Generator, d
     return images, targets
 
 
-def _step(model: nn.Module, optimiser: torch.optim.Optimizer, data: Batch, plan: Schedule, work: Workspace
-          ) -> dict[str, float]:
+def _step(learner: Learner, data: Batch, plan: Schedule, work: Workspace) -> dict[str, float]:
     with torch.autocast(work.device.split(":")[0], torch.bfloat16):
-        losses = model(*data)
+        losses = learner.model(*data)
     loss = torch.stack([value.float() for value in losses.values()]).sum()
-    optimiser.zero_grad(set_to_none=True)
+    learner.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+    nn.utils.clip_grad_norm_(learner.model.parameters(), plan.clip)
     if bool(torch.isfinite(loss)):
-        optimiser.step()
+        learner.optimiser.step()
     return {"loss": float(loss.detach()), **{key: float(value.detach()) for key, value in losses.items()}}
 
 
@@ -156,21 +164,20 @@ def _mix(average: nn.Module, model: nn.Module, decay: float) -> None:
             value.copy_(new[key])
 
 
-def _keep(work: Workspace, epoch: int, model: nn.Module, average: nn.Module,
-          optimiser: torch.optim.Optimizer) -> None:
+def _keep(work: Workspace, epoch: int, learner: Learner) -> None:
     fresh = work.checkpoint.with_suffix(".new")
-    torch.save({"epoch": epoch, "model": model.state_dict(), "average": average.state_dict(),
-                "optimiser": optimiser.state_dict()}, fresh)
+    torch.save({"epoch": epoch, "model": learner.model.state_dict(), "average": learner.average.state_dict(),
+                "optimiser": learner.optimiser.state_dict()}, fresh)
     fresh.replace(work.checkpoint)
 
 
-def _resume(work: Workspace, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _resume(work: Workspace, learner: Learner) -> int:
     work.folder.mkdir(parents=True, exist_ok=True)
     if not work.checkpoint.is_file():
         return 0
     state = torch.load(work.checkpoint, weights_only=True, map_location=work.device)
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
+    learner.model.load_state_dict(state["model"])
+    learner.average.load_state_dict(state["average"])
+    learner.optimiser.load_state_dict(state["optimiser"])
     work.say(f"going on after epoch {state['epoch'] + 1}")
     return int(state["epoch"]) + 1

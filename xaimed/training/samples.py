@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from xaimed.imaging.geometry import map_boxes
+from xaimed.imaging.geometry import inverse, map_boxes
 from xaimed.imaging.preprocessing import Preprocessing, prepare
 from xaimed.training.recipe import Augmentation
-from xaimed.types import Case, Floats
+from xaimed.types import Case, Floats, Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ def samples_of(cases: Iterable[Case], steps: Preprocessing, classes: tuple[str, 
 def _sample(case: Case, steps: Preprocessing, classes: tuple[str, ...]) -> Sample:
     prepared = prepare(case, steps)
     edges = np.array([box.edges for box in case.boxes], float).reshape(-1, 4)
-    boxes = map_boxes(edges, np.linalg.inv(prepared.affine))
+    boxes = map_boxes(edges, inverse(prepared.affine))
     height, width = prepared.size
     boxes = np.clip(boxes, 0, [width, height, width, height])
     labels = np.array([classes.index(box.label) + 1 for box in case.boxes], np.int64)
@@ -51,7 +51,7 @@ def augmented(sample: Sample, change: Augmentation, draw: np.random.Generator) -
     height, width = sample.image.shape[-2:]
     angle = draw.uniform(-change.rotation, change.rotation)
     zoom = float(np.exp(draw.uniform(-change.scale, change.scale)))
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom)
+    matrix: Matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom), np.float64)
     if change.flip and draw.random() < 0.5:
         matrix = matrix @ np.array([[-1.0, 0, width], [0, 1, 0], [0, 0, 1]])
     if change.crop:
@@ -75,7 +75,7 @@ def _corner(sample: Sample, matrix: NDArray[np.float64], side: int, draw: np.ran
         point = matrix @ [*(8.0 * np.array([columns[index], rows[index]]) if len(rows) else (0.0, 0.0)), 1.0]
         reach = 0.5 * side
     corner = point - side / 2 + draw.uniform(-reach, reach, 2)
-    return np.clip(np.round(corner), 0, np.maximum(0, np.array([width, height]) - side))
+    return np.asarray(np.clip(np.round(corner), 0, np.maximum(0, np.array([width, height]) - side)), np.float64)
 
 
 def _centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ def _regreyed(image: Floats, change: Augmentation, draw: np.random.Generator) ->
     gamma = np.exp(draw.uniform(-change.gamma, change.gamma))
     gain = 1 + draw.uniform(-change.contrast, change.contrast)
     shift = draw.uniform(-change.brightness, change.brightness)
-    image = (image**gamma - 0.5) * gain + 0.5 + shift
+    grey = (image**gamma - 0.5) * gain + 0.5 + shift
     if change.noise:
-        image = image + draw.normal(0, change.noise * draw.random(), image.shape)
-    return (np.clip(image, 0, 1) * inside).astype(np.float32)
+        grey = grey + draw.normal(0, change.noise * draw.random(), image.shape)
+    return np.asarray(np.clip(grey, 0, 1) * inside, np.float32)

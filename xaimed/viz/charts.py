@@ -24,6 +24,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "penta
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 QUIET = "#7d8a97"
 STEP = 0.1
+FROC_END = 4.0  # further right no reader would go; panning shows the rest
 MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
 
 
@@ -125,7 +126,8 @@ def _draw_floor(figure: go.Figure, top: float, bottom: float) -> None:
 def froc_chart(results: Results) -> go.Figure:
     """FROC: sensitivity against false positives per image, a step curve with its band for each hit rule."""
     figure = _curves(results, "froc", "fppi", "sensitivity", step=True)
-    figure.update_xaxes(title="false positives per image", rangemode="tozero")
+    ends = [max(curve["fppi"], default=0.0) for _, curve in curves_of(results, "froc")]
+    figure.update_xaxes(title="false positives per image", range=[0, min(FROC_END, max(ends, default=1.0) or 1.0)])
     figure.update_yaxes(title="sensitivity (lesions found)", range=[0, 1.02])
     return _styled(figure)
 

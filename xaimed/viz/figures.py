@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
 from xaimed.optional import need
+from xaimed.report.wording import pretty
 from xaimed.types import Attribution
 from xaimed.viz import overlay
 from xaimed.viz.lettering import FONTS, printable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # Also told apart by dashes and markers, in print without colour and for all kinds of sight.
 LINES = (("#1d4e79", "-"), ("#c8691c", "--"), ("#4d9a5f", "-."), ("#8b5a9e", ":"), ("#5a6875", (0, (5, 1, 1, 1))))
 MARKERS = "osD^vPX*"
+FROC_LIMIT, WIDE, NARROW = 4.0, 0.9, 0.33
 INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
 SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "xaimed", "text.parse_math": False, "font.size": 8.5, "axes.spines.top": False,
@@ -63,19 +65,33 @@ def svg(figure: Figure) -> bytes:
 
 
 def froc_figure(run: Run) -> Figure:
-    """Sensitivity against false positives per image: a step curve with its band for each hit rule."""
+    """Sensitivity against false positives per image, a step curve with its band for each hit rule; 0 to FROC_LIMIT.
+
+    No band where an interval is wider than WIDE: it would cover the figure and say nothing.
+    """
     figure, axes = _blank(5.6, 3.1)
     with style():
-        for (name, curve), (colour, dashes) in zip(_curves(run, "froc"), _lines(), strict=False):
+        for i, ((name, curve), (colour, dashes)) in enumerate(zip(_curves(run, "froc"), _lines(), strict=False)):
             x, y = curve["fppi"], curve["sensitivity"]
-            axes.step(x, y, where="post", color=colour, linestyle=dashes, label=name)
+            # Later lines are thinner: curves that coincide all stay visible.
+            axes.step(x, y, where="post", color=colour, linestyle=dashes, label=name, linewidth=max(1.2, 2.8 - 0.5 * i))
             if "low" in curve and "high" in curve:
-                axes.fill_between(x, curve["low"], curve["high"], step="post", color=colour, alpha=0.10,
+                low, high = np.asarray(curve["low"], np.float64), np.asarray(curve["high"], np.float64)
+                axes.fill_between(x, low, high, where=_told(low, high), step="post", color=colour, alpha=0.10,
                                   linewidth=0)
         _share_axes(axes, "false positives per image", "sensitivity (lesions found)")
-        axes.set_xlim(left=0)
-        _legend(axes, "hit rule")
+        axes.set_xlim(0, FROC_LIMIT if froc_end(run) > FROC_LIMIT else None)
+        _legend(axes, "hit rule", "lower right")
     return figure
+
+
+def froc_end(run: Run) -> float:
+    """The most false positives per image that any FROC curve of the run reaches; 0 without a curve."""
+    return max((max(curve["fppi"], default=0.0) for _, curve in _curves(run, "froc")), default=0.0)
+
+
+def _told(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[bool]:
+    return [bool(told) for told in np.isfinite(low) & np.isfinite(high) & (high - low <= WIDE)]
 
 
 def roc_figure(run: Run) -> Figure:
@@ -93,17 +109,30 @@ def roc_figure(run: Run) -> Figure:
 
 def reliability_figure(run: Run) -> Figure:
     """Observed against predicted share in each bin, with intervals; the diagonal is perfect calibration."""
-    figure, axes = _blank(3.3, 3.1)
+    figure, axes = _blank(4.4, 3.1)
     with style():
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":")
-        for (name, curve), (colour, _) in zip(_curves(run, "reliability"), _lines(), strict=False):
+        curves = _curves(run, "reliability")
+        for i, ((name, curve), (colour, _)) in enumerate(zip(curves, _lines(), strict=False)):
             y = np.asarray(curve["observed"])
             spread = _spread(y, curve.get("low", y), curve.get("high", y))
-            axes.errorbar(curve["predicted"], y, yerr=spread, color=colour, marker="o", markersize=4,
-                          capsize=2, linewidth=1, label=name)
-        _share_axes(axes, "predicted probability", "observed share")
-        axes.set_xlim(0, 1)
+            bars = axes.errorbar(curve["predicted"], y, yerr=spread, color=colour, marker=MARKERS[i % len(MARKERS)],
+                                 markersize=5, capsize=2.5, elinewidth=0.9, linestyle="none", label=name or "_")
+            bars[0].set_clip_on(False)
+        left, right = _window([float(x) for _, curve in curves for x in curve["predicted"]])
+        cut = "" if (left, right) == (0, 1) else f" (axis cut: {left:g} to {right:g})"
+        _share_axes(axes, f"predicted probability{cut}", "observed share")
+        axes.set_xlim(left, right)
+        _legend(axes, "")
     return figure
+
+
+def _window(values: Sequence[float]) -> tuple[float, float]:
+    """The part of [0, 1] to show: all of it, unless the values share less than a third."""
+    known = [value for value in values if np.isfinite(value)]
+    if not known or max(known) - min(known) >= NARROW:
+        return 0, 1
+    return max(0.0, np.floor(min(known) * 20 - 0.5) / 20), min(1.0, np.ceil(max(known) * 20 + 0.5) / 20)
 
 
 def axis_figure(run: Run) -> Figure:
@@ -113,7 +142,7 @@ def axis_figure(run: Run) -> Figure:
 
 def axis_figure_of(table: pd.DataFrame) -> Figure:
     """axis_figure of the table that metrics.axis gives, of one run or of several under each other."""
-    figure, axes = _blank(5.6, 3.3)
+    figure, axes = _blank(6.4, 3.3)
     with style():
         for i, row in enumerate(table.to_dict(orient="records")):
             _axis_point(axes, {str(key): value for key, value in row.items()}, i)
@@ -139,7 +168,7 @@ def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
                       alpha=0.7)
     # A method without a number is drawn on the line of no skill, moved aside so that none hides another.
     suffix = "" if passed else f" (gate: {row.get('gate')})"
-    label = printable(str(row["method"]).replace("_", " ") + suffix)
+    label = printable(pretty(str(row["method"])) + suffix)
     axes.plot([x if known else x + 0.004 * index], [y if known else 0.0], linestyle="none", markersize=7,
               label=label, marker=MARKERS[index % len(MARKERS)], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
@@ -181,7 +210,7 @@ def case_figure(run: Run, case: str, methods: Sequence[str] | None = None) -> Fi
                 _show(axes, overlay.grey(image), f"{case} {target}", "")
             elif (target, names[column - 1]) in have:
                 values = run.map(case, target, names[column - 1])
-                _show(axes, overlay.overlay(image, values), names[column - 1].replace("_", " "),
+                _show(axes, overlay.overlay(image, values), pretty(names[column - 1]),
                       f"full colour {overlay.robust_scale(values):.3g}")
     return figure
 
@@ -230,9 +259,10 @@ def _share_axes(axes: Axes, x: str, y: str) -> None:
     axes.set_ylim(0, 1.02)
 
 
-def _legend(axes: Axes, title: str) -> None:
+def _legend(axes: Axes, title: str, place: Literal["best", "lower right"] = "best") -> None:
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(title=title or None, loc="best", fontsize=7.5, title_fontsize=7.5, alignment="left")
+        axes.legend(title=title or None, loc=place, handlelength=3.2, fontsize=7.5, title_fontsize=7.5,
+                    alignment="left")
 
 
 def _spread(value: object, low: object, high: object) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ Kind = Literal["detection", "below", "truth"]
 
 COLORMAPS = ("auto", "signed", "positive", "cividis", "inferno")
 PERCENTILE = 99.5
+TINY = float(np.finfo(np.float32).tiny)
 # Blue and orange differ for all common kinds of colour blindness; lightness grows with the magnitude.
 SIGNED = ((-1.0, (150, 215, 255)), (-0.55, (30, 125, 220)), (0.0, (24, 26, 34)), (0.55, (215, 95, 10)),
           (1.0, (255, 205, 105)))
@@ -100,7 +101,8 @@ def heat(values: Floats, threshold: float = 0.0, colormap: str = "auto",
     if word:
         return _hatched(values.shape, word)
     kind = colormap_of(values) if colormap == "auto" else colormap
-    shares = np.nan_to_num(np.clip(values / (scale or robust_scale(values)), -1, 1)).astype(np.float32)
+    wide = values.astype(np.float64) / (scale or robust_scale(values))
+    shares = np.nan_to_num(np.clip(wide, -1, 1)).astype(np.float32)
     if kind != "signed":
         shares = np.maximum(shares, 0)
     colours = _painted(shares, kind, threshold)
@@ -138,9 +140,9 @@ def colormap_of(values: Floats) -> str:
 
 def robust_scale(values: Floats) -> float:
     """The 99.5th percentile of the magnitudes of the finite, non-zero pixels; 1.0 if there are none."""
-    magnitudes = np.abs(values[np.isfinite(values)])
+    magnitudes = np.abs(values[np.isfinite(values)], dtype=np.float64)
     magnitudes = magnitudes[magnitudes > 0]
-    return float(np.percentile(magnitudes, PERCENTILE)) if magnitudes.size else 1.0
+    return max(float(np.percentile(magnitudes, PERCENTILE)), TINY) if magnitudes.size else 1.0
 
 
 def problem(values: Floats) -> str:
@@ -151,21 +153,41 @@ def problem(values: Floats) -> str:
     return "CONSTANT MAP" if float(finite.min()) == float(finite.max()) else ""
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a caption says of a map: its problem, the magnitude at full colour, its own colour map, pixels missing."""
+
+    problem: str
+    scale: float
+    kind: str
+    missing: int
+
+    @classmethod
+    def of(cls, values: Floats) -> Facts:
+        """The facts of a map (H, W)."""
+        missing = int(values.size - np.isfinite(values).sum())
+        return cls(problem(values), robust_scale(values), colormap_of(values), missing)
+
+    def caption(self, threshold: float = 0.0, colormap: str = "auto") -> str:
+        """What the colours of `heat` mean for this map, in one or two sentences with the numbers."""
+        if self.problem:
+            return f"{self.problem.capitalize()}: hatched, because this map says nothing."
+        text = (f"Full colour = {self.scale:.3g}, the {PERCENTILE}th percentile of this map's non-zero "
+                f"magnitudes; {self._sides(colormap)}.")
+        if threshold > 0:
+            text += f" Hidden: below {threshold:.0%} of that."
+        return text + (f" Hatched: {self.missing} pixels without a value." if self.missing else "")
+
+    def _sides(self, colormap: str) -> str:
+        if (self.kind if colormap == "auto" else colormap) == "signed":
+            return "blue lowers the score, orange raises it"
+        hidden = "; what lowers it is not shown" if self.kind == "signed" else ""
+        return f"brighter raises the score more{hidden}"
+
+
 def caption(values: Floats, threshold: float = 0.0, colormap: str = "auto") -> str:
-    """What the colours of `heat` mean for this map, in one or two sentences with the numbers."""
-    word = problem(values)
-    if word:
-        return f"{word.capitalize()}: hatched, because this map says nothing."
-    kind = colormap_of(values) if colormap == "auto" else colormap
-    sides = ("blue lowers the score, orange raises it" if kind == "signed" else
-             "brighter raises the score more; what lowers it is not shown" if bool(np.any(values < 0)) else
-             "brighter raises the score more")
-    text = (f"Full colour = {robust_scale(values):.3g}, the {PERCENTILE}th percentile of this map's non-zero "
-            f"magnitudes; {sides}.")
-    if threshold > 0:
-        text += f" Hidden: below {threshold:.0%} of that."
-    missing = int(values.size - np.isfinite(values).sum())
-    return text + (f" Hatched: {missing} pixels without a value." if missing else "")
+    """What the colours of `heat` mean for this map (H, W), in one or two sentences with the numbers."""
+    return Facts.of(values).caption(threshold, colormap)
 
 
 def shrunk(image: Floats, height: int) -> Floats:

@@ -1,4 +1,4 @@
-"""What the numbers of a run mean, in words and small tables: verdict, trust in a map, estimates, scores."""
+"""What the numbers of a run mean, in words and small tables: trust in a map, estimates, scores."""
 
 from __future__ import annotations
 
@@ -8,35 +8,22 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from xaimed.types import Finding, Outcome
+from xaimed.metrics.criteria import WORST
+from xaimed.types import Finding
 from xaimed.viz.charts import plain_name
 
 if TYPE_CHECKING:
     from xaimed.stats import Estimate, Results
 
-OUTCOMES: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
 KEY = ("image AUC", "patient AUC", "sensitivity at 0.5 false positives per image", "sensitivity",
        "specificity")
 GATES = {1.0: "pass", 0.0: "fail"}
 
 
-def verdict(findings: Sequence[Finding]) -> tuple[Outcome, str]:
-    """The worst outcome of the findings and a sentence that counts all of them."""
-    counts = {outcome: sum(f.outcome == outcome for f in findings) for outcome in OUTCOMES}
-    told = ", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n) or "no check was run"
-    if counts["fail"]:
-        return "fail", f"A check failed: {told}."
-    if counts["concern"]:
-        return "concern", f"No check failed, but there are concerns: {told}."
-    if counts["pass"]:
-        return "pass", f"No check failed: {told}."
-    return "NOT ASSESSED", f"Nothing was assessed: {told}."
-
-
 def ordered(findings: Sequence[Finding]) -> list[Finding]:
     """The findings, worst outcome first, then by severity and code."""
     weight = {"high": 0, "medium": 1, "low": 2}
-    return sorted(findings, key=lambda f: (OUTCOMES.index(f.outcome), weight[f.severity], f.code))
+    return sorted(findings, key=lambda f: (WORST.index(f.outcome), weight[f.severity], f.code))
 
 
 def gates(scores: pd.DataFrame) -> dict[str, str]:
@@ -46,10 +33,10 @@ def gates(scores: pd.DataFrame) -> dict[str, str]:
             for method, value in zip(rows["method"], rows["value"], strict=True)}
 
 
-def warning(method: str, gate: str, note: str, problem: str = "") -> str:
+def warning(method: str, gate: str, note: str) -> str:
     """Why the map may not be trusted, in plain sentences; "" if nothing is known against it.
 
-    gate: of `gates`. note: of the stored map. problem: of overlay.problem.
+    gate: of `gates`. note: of the stored map. The first sentence is enough where there is little room.
     """
     name = plain_name(method)
     found = []
@@ -60,8 +47,6 @@ def warning(method: str, gate: str, note: str, problem: str = "") -> str:
     elif gate != "pass":
         found.append(f"Whether {name} depends on what this model learned was not assessed "
                      "(no randomisation gate).")
-    if problem:
-        found.append(f"The map shows nothing ({problem.lower()}).")
     if note:
         found.append(f"Noted when it was made: {note}.")
     return " ".join(found)

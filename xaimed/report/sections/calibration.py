@@ -20,6 +20,16 @@ def section(run: Run) -> list[Block]:
         from xaimed.viz.figures import reliability_figure, svg
 
         text = "Reliability: observed share against predicted probability, 95 % intervals; the diagonal is perfect."
+        text += _bins(run)
         alt = text + " The values are in results.json."
-        blocks.append(Figure(Picture(svg(reliability_figure(run)), alt), text, 0.45))
+        blocks.append(Figure(Picture(svg(reliability_figure(run)), alt), text, 0.6))
     return blocks
+
+
+def _bins(run: Run) -> str:
+    counts = [round(n) for name, curve in run.results.curves.items() if name.startswith("reliability")
+              for n in curve.get("count", ())]
+    if not counts:
+        return ""
+    low, high = min(counts), max(counts)
+    return f" Images in a bin: {low if low == high else f'{low} to {high}'}."

@@ -1,27 +1,28 @@
-"""Decision: the verdict of the checks, the main numbers, and room for signatures."""
+"""Decision: the verdict on the criteria, the outcome of the checks, the main numbers, and room for signatures."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Heading, Notice, SignOff, Table, Tone
+from xaimed.metrics.criteria import WORST, Judgement, verdict
+from xaimed.report.blocks import Block, Column, Heading, Notice, SignOff, Table
 from xaimed.report.families import members
-from xaimed.report.wording import listed, measured, outcome, plural, pretty
+from xaimed.report.wording import measured, outcome, pretty
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.types import Finding
 
 ORDER = 10
 HALF = ("sensitivity_at_0.5_fppi", "sensitivity at 0.5 false positives per image")
-WORST = ("fail", "concern", NOT_ASSESSED, "pass", "not applicable")
 MAIN = re.compile(r"(?i)^(accuracy|precision|sensitivity|specificity|(?!AUC of this)[^(]*AUC[^(]*)$")
 
 
 def section(run: Run) -> list[Block]:
-    """Verdict, outcome of every check, main results, signatures."""
-    title, text, tone = verdict(run.findings)
-    blocks: list[Block] = [Heading("Decision"), Notice(title, text, tone)]
+    """Verdict, answer to every criterion, outcome of every check, main results, signatures."""
+    found = verdict(run)
+    blocks: list[Block] = [Heading("Decision"), Notice(found.title, found.checks, found.tone)]
+    if found.judgements:
+        blocks.append(_criteria(found.judgements))
     if run.findings:
         blocks.append(_checks(run.findings))
     main = main_results(run)
@@ -34,29 +35,18 @@ def section(run: Run) -> list[Block]:
     return blocks
 
 
-def verdict(findings: tuple[Finding, ...]) -> tuple[str, str, Tone]:
-    """Title, one sentence and tone of the audit's outcome; without findings it is NOT ASSESSED."""
-    if not findings:
-        return NOT_ASSESSED, "No check was run, so there is no verdict.", "neutral"
-    found: Counter[str] = Counter(f.outcome for f in findings)
-    text = "Of " + plural(len(findings), "check") + ": " + listed(
-        [f"{found[name]} {name}" for name in WORST if found[name]]) + "."
-    if found["fail"]:
-        failed = listed([f.code for f in findings if f.outcome == "fail"])
-        return "Criteria not met", f"{text} Failed: {failed}.", "bad"
-    if found["concern"]:
-        return "Criteria met, with concerns", f"{text} Read the concerns before use.", "warn"
-    if not found["pass"]:
-        return NOT_ASSESSED, text, "neutral"
-    return "Criteria met", text, "good"
-
-
 def main_results(run: Run) -> tuple[Estimate, ...]:
     """Each measure under its first counting rule, then sensitivity at 0.5 per image under each hit rule."""
     named = {e.name: e for e in reversed(members(run, "performance"))}
     performance = [e for e in reversed(named.values()) if MAIN.match(e.name)]
     at_half = [e for e in members(run, "detection") if e.name.lower() in HALF]
     return tuple(performance + at_half)
+
+
+def _criteria(judgements: tuple[Judgement, ...]) -> Block:
+    rows = tuple((outcome(j.answer), j.statement) for j in judgements)
+    return Table("Criteria of the plan", (Column("Answer"), Column("Statement", share=1)), rows,
+                 "Set down before the run. Inconclusive: the interval holds the limit.")
 
 
 def _checks(findings: tuple[Finding, ...]) -> Block:

@@ -7,7 +7,7 @@ import re
 
 from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Figure, Heading, Picture, Table, Text
 from xaimed.report.families import estimate_table, members, rule_table, ruled
-from xaimed.report.wording import measured
+from xaimed.report.wording import measured, plural
 from xaimed.run import Run
 from xaimed.stats import Estimate
 
@@ -55,7 +55,7 @@ def froc_table(rated: list[tuple[float, Estimate]], suffix: str) -> Table:
 
 def _lesions(rated: list[tuple[float, Estimate]], rule: str) -> str:
     sizes = {e.denominator for _, e in rated if e.rule == rule and e.denominator is not None}
-    return f" ({max(sizes):.0f} lesions)" if sizes else ""
+    return f" ({plural(round(max(sizes)), 'lesion')})" if sizes else ""
 
 
 def _cell(estimate: Estimate | None) -> str:
@@ -67,7 +67,11 @@ def _cell(estimate: Estimate | None) -> str:
 
 
 def _figure(run: Run) -> Block:
-    from xaimed.viz.figures import froc_figure, svg
+    from xaimed.viz.figures import FROC_LIMIT, WIDE, froc_end, froc_figure, svg
 
     text = "FROC: share of lesions found against false positives per image, with 95 % bands, for each hit rule."
+    text += f" No band is drawn where an interval is wider than {WIDE:g}."
+    end = froc_end(run)
+    if end > FROC_LIMIT:
+        text += f" Shown up to {FROC_LIMIT:g} false positives per image; the curve goes on to {end:.3g}."
     return Figure(Picture(svg(froc_figure(run)), text + " The values of the curves are in results.json."), text, 0.8)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
 from xaimed.report.families import estimate_table, members
-from xaimed.report.wording import compact, number, outcome, pretty
+from xaimed.report.wording import compact, joined, number, outcome, pretty
 from xaimed.run import Run
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def _axis(run: Run) -> list[Block]:
          str(row["accuracy_name"]), str(row["cases"]), outcome(str(row["gate"])))
         for row in run.axis.to_dict(orient="records")]
     table = Table("Explainability and accuracy", (
-        Column("Method", share=2), Column("Explainability (95 %)", "right", 2.2),
-        Column("Accuracy (95 %)", "right", 2.2), Column("Accuracy is", share=2), Column("Cases", "right", 0.7),
+        Column("Method", share=1.9), Column("Explainability (95 %)", "right", 2),
+        Column("Accuracy (95 %)", "right", 2.2), Column("Accuracy is", share=2.3), Column("Cases", "right", 0.7),
         Column("Gate")), tuple(rows))
-    return [Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.8), table]
+    return [Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.9), table]
 
 
 def _spread(row: dict[object, object], name: str) -> str:
@@ -84,7 +84,7 @@ def _spread(row: dict[object, object], name: str) -> str:
     if not isinstance(value, float) or not np.isfinite(value):
         return "none"
     limits = isinstance(low, float) and isinstance(high, float) and np.isfinite(low) and np.isfinite(high)
-    return number(value) + (f" ({number(float(str(low)))} to {number(float(str(high)))})" if limits else "")
+    return number(value) + (f" ({joined(number(float(str(low))), number(float(str(high))))})" if limits else "")
 
 
 def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
@@ -98,7 +98,7 @@ def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
         cells += [_quartiles(table, str(metric), name) for name in methods]
         rows.append(tuple(cells))
     return [Table("Explanation metrics: median (quartiles) over maps", (
-        Column("Metric", share=2), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
+        Column("Metric", share=1.7), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
         "Over all maps to which the metric applies; single values in scores.parquet. Gate outcome: "
         + ", ".join(f"{pretty(name)} {gate(run, name)}" for name in methods) + ".")]
 
@@ -107,7 +107,7 @@ def _quartiles(table: pd.api.typing.SeriesGroupBy, metric: str, method: str) -> 
     if (metric, method) not in table.groups:
         return "n/a"
     low, middle, high = np.percentile(table.get_group((metric, method)).to_numpy(float), (25, 50, 75))
-    return f"{compact(middle)} ({compact(low)} to {compact(high)})"
+    return f"{compact(middle)} ({joined(compact(low), compact(high))})"
 
 
 def gate_badge(run: Run, method: str) -> Badge:

@@ -17,8 +17,9 @@ def section(run: Run) -> list[Block]:
     blocks: list[Block] = [Heading("Accuracy of the model")]
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
-    blocks.append(Text("Operating point: score of at least "
-                       f"{given(run.meta.get('model', {}).get('operating_point'))}, as the model file fixes it."))
+    point = run.meta.get("model", {}).get("operating_point")
+    said = f"{point:g}" if isinstance(point, float) else given(point)
+    blocks.append(Text(f"Operating point: score of at least {said}, as the model file fixes it."))
     shared, rest = ruled(estimates)
     if shared:
         blocks.append(rule_table("Measures at the operating point under each counting rule", shared, NOTE))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
-from xaimed.report.wording import given, number, pretty
+from xaimed.report.wording import flattened, given, number
 from xaimed.run import Run
 
 ORDER = 20
+DIGEST = re.compile("[0-9a-f]{32,128}")
 
 
 def section(run: Run) -> list[Block]:
@@ -21,8 +23,7 @@ def section(run: Run) -> list[Block]:
             ("Name", given(model.get("name"))), ("Architecture", given(model.get("architecture"))),
             ("Task", given(model.get("task"))), ("Classes", given(model.get("classes"))),
             ("Operating point", given(model.get("operating_point"))),
-            ("Digest (SHA-256)", _digest(model.get("digest"))),
-            ("Training", given(model.get("training"))))),
+            ("Digest (SHA-256)", _digest(model.get("digest"))), *_training(model.get("training")))),
         Heading("Intended use and card", 2), *_card(model.get("card")),
         Heading("Run", 2), Pairs((
             ("Data set", f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}"),
@@ -48,8 +49,17 @@ def _digest(value: object) -> Cell:
 def _card(card: object) -> list[Block]:
     if not isinstance(card, Mapping) or not card:
         return [Text(f"Intended use: {given(None)}. The model carries no card.")]
-    rows = {"intended_use": None, **card}
-    return [Pairs(tuple((pretty(str(key)), given(value)) for key, value in rows.items()))]
+    return [Pairs(tuple((name, _shown(text)) for name, text in flattened({"intended_use": None, **card})))]
+
+
+def _training(training: object) -> tuple[tuple[str, Cell], ...]:
+    if not isinstance(training, Mapping) or not training:
+        return (("Training", given(None)),)
+    return tuple((name, _shown(text)) for name, text in flattened(training, "Training"))
+
+
+def _shown(text: str) -> Cell:
+    return Mono(text) if DIGEST.fullmatch(text) else text
 
 
 def _versions(versions: Mapping[str, Any]) -> str:
