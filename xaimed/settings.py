@@ -35,7 +35,8 @@ def settings(kind: type[T], table: object, where: str) -> T:
     for key, value in table.items():
         if key not in known:
             raise PlanError(str(unknown(f"key in {where}", str(key), known)))
-        values[key] = _fitting(value, known[key].default, f"{where}.{key}")
+        optional = "None" in str(known[key].type)
+        values[key] = None if value is None and optional else _fitting(value, known[key].default, f"{where}.{key}")
     try:
         return kind(**values)
     except TypeError as error:

@@ -91,7 +91,7 @@ def test_predict(model_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert hits >= lesions / 2
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_explain(model_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     picture = tmp_path / "maps.png"
     left = run("02_explain.py", monkeypatch, str(picture))
@@ -151,7 +151,7 @@ def test_the_notebook_is_short_and_stored_without_outputs() -> None:
     assert len(lines) < 15
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 # The kernel's client warns of its own event loop and sockets, which are no matter of ours.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_notebook_explains_its_case(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_the_notebook_explains_its_case(model_file: Path, tmp_path: Path, monkey
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
-    done = nbclient.NotebookClient(notebook, timeout=150, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    done = nbclient.NotebookClient(notebook, timeout=280, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [cell.outputs for cell in done.cells if cell.cell_type == "code"]
     check_facts(json.loads(shown[-1][-1]["text"]))
     pictures = [out["data"]["image/png"] for outputs in shown for out in outputs if "image/png" in out.get("data", {})]

@@ -10,10 +10,11 @@ import pytest
 from xaimed.report.blocks import Badge, Notice, Table
 from xaimed.report.families import Family, family
 from xaimed.report.sections.decision import section
-from xaimed.report.wording import compact, counts, flattened, given, joined, number, percent, pretty
+from xaimed.report.wording import compact, counts, flattened, given, joined, number, percent
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.types import Finding
+from xaimed.viz.names import pretty
 
 
 @pytest.mark.parametrize(("name", "unit", "group", "kind"), [

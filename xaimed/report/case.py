@@ -29,8 +29,9 @@ from xaimed.report.blocks import (
 from xaimed.report.panels import View, image_panel, map_panel, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
-from xaimed.report.wording import compact, given, listed, number, percent, plural, pretty
+from xaimed.report.wording import compact, given, listed, number, percent, plural
 from xaimed.run import Run
+from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5

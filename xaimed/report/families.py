@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from xaimed.report.blocks import Column, Table
-from xaimed.report.wording import counts, interval, measured, number, pretty
+from xaimed.report.wording import counts, interval, measured, number
+from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     from xaimed.run import Run

@@ -13,10 +13,11 @@ from xaimed.mapfile import MapEntry
 from xaimed.report.blocks import Badge, Bar, Panel, Picture
 from xaimed.report.labels import write_labels
 from xaimed.report.reading import Found, Reading, Reference
-from xaimed.report.wording import number, pretty, signed
+from xaimed.report.wording import number, signed
 from xaimed.run import Run
 from xaimed.types import Floats
 from xaimed.viz import overlay
+from xaimed.viz.names import pretty
 from xaimed.viz.overlay import Mark
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16

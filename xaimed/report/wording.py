@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Tone
+from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     from xaimed.stats import Estimate
 
 TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "concern": "warn", "not applicable": "neutral",
                           NOT_ASSESSED: "neutral", "met": "good", "not met": "bad", "inconclusive": "warn"}
-# Words of abbreviations keep their capitals.
-CAPITALS = {"auc": "AUC", "froc": "FROC", "roc": "ROC", "ece": "ECE", "cam": "CAM", "shap": "SHAP", "iou": "IoU",
-            "fppi": "FPPI", "ppv": "PPV", "npv": "NPV", "f1": "F1", "mcc": "MCC", "brier": "Brier", "grad": "Grad"}
 # A break inside "(0.71 to 0.96)" makes a narrow column unreadable; a longer pair of limits may break.
 HARD_SPACE, UNBROKEN = "\N{NO-BREAK SPACE}", 18
 LONGEST_LIST = 8
-METHODS = {"grad_cam": "Grad-CAM", "gradient_shap": "Gradient SHAP", "kernel_shap": "Kernel SHAP"}
-
-
-def pretty(name: str) -> str:
-    """The name in words: "sensitivity_at_0.5_fppi" gives "Sensitivity at 0.5 FPPI"."""
-    if name in METHODS:
-        return METHODS[name]
-    stem, _, inner = name.partition("[")
-    words = [CAPITALS.get(word.lower(), word) for word in re.split(r"[_ ]+", stem) if word]
-    text = " ".join(words) + (f" ({inner.removesuffix(']').replace('_', ' ')})" if inner else "")
-    return text[:1].upper() + text[1:]
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from xaimed.errors import InputError
 from xaimed.optional import need
-from xaimed.report.wording import pretty
 from xaimed.types import Attribution
 from xaimed.viz import overlay
 from xaimed.viz.lettering import FONTS, printable
+from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
 from xaimed.report.reading import read_case
-from xaimed.report.wording import number, pretty
+from xaimed.report.wording import number
 from xaimed.run import Run
+from xaimed.viz.names import pretty
 
 ORDER = 100
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from xaimed.report.blocks import Block, Column, Heading, Notice, Pairs, Table, Text
-from xaimed.report.wording import given, number, plural, pretty
+from xaimed.report.wording import given, number, plural
 from xaimed.run import Run
+from xaimed.viz.names import pretty
 
 ORDER = 30
 

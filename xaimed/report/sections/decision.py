@@ -7,10 +7,11 @@ import re
 from xaimed.metrics.criteria import WORST, Judgement, verdict
 from xaimed.report.blocks import Block, Column, Heading, Notice, SignOff, Table
 from xaimed.report.families import members
-from xaimed.report.wording import measured, outcome, pretty
+from xaimed.report.wording import measured, outcome
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.types import Finding
+from xaimed.viz.names import pretty
 
 ORDER = 10
 HALF = ("sensitivity_at_0.5_fppi", "sensitivity at 0.5 false positives per image")

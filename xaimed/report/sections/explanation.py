@@ -9,8 +9,9 @@ import numpy as np
 
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
 from xaimed.report.families import estimate_table, members
-from xaimed.report.wording import compact, joined, number, outcome, pretty
+from xaimed.report.wording import compact, joined, number, outcome
 from xaimed.run import Run
+from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Heading, Table, Text
-from xaimed.report.wording import outcome, pretty
+from xaimed.report.wording import outcome
 from xaimed.run import Run
 from xaimed.types import Finding
+from xaimed.viz.names import pretty
 
 ORDER = 90
 
