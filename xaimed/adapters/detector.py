@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,9 +64,11 @@ class Detector:
             raise ModelError(f"architecture {file.architecture!r} has no RoI heads; expected a two-stage detector")
         self.file, self.device = file, device
         # Channels last is exact and up to twice as fast on a CPU.
-        self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
+        # nn.Module types every attribute as a tensor or a module; torchvision's parts are more than that.
+        self._parts: Any = self.network
         self.steps = preprocessing_of(file.preprocessing)
-        self._reach = reach_of(network.backbone)  # type: ignore[arg-type]
+        self._reach = reach_of(network.get_submodule("backbone"))
         self._last: _Found | None = None
 
     @property
@@ -84,8 +87,8 @@ class Detector:
 
     def layers(self) -> Mapping[str, nn.Module]:
         """The blocks of the backbone by name."""
-        backbone = self.network.backbone
-        return {f"backbone.{name}": part for name, part in backbone.named_children()}  # type: ignore[union-attr]
+        backbone = self.network.get_submodule("backbone")
+        return {f"backbone.{name}": part for name, part in backbone.named_children()}
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
         """Detections by falling score; the score of a class for the image is its best RoI."""
@@ -128,20 +131,20 @@ class Detector:
         image = torch.from_numpy(prepared.image)[None].to(self.device)
         with torch.no_grad():
             proposed = self.propose(image)[0]
-        heads = self.network.roi_heads
+        heads = self._parts.roi_heads
         # One box a place: the classes of a RoI compete, so that a mass is not reported twice.
         kept = batched_nms(proposed.boxes, proposed.scores, torch.zeros_like(proposed.labels),
-                           heads.nms_thresh)[:heads.detections_per_img]  # type: ignore[union-attr]
-        kept = kept[proposed.scores[kept] >= heads.score_thresh]  # type: ignore[union-attr, operator]
+                           heads.nms_thresh)[:heads.detections_per_img]
+        kept = kept[proposed.scores[kept] >= heads.score_thresh]
         self._last = _Found(case, prepared, proposed, tuple(int(i) for i in kept))
         return self._last
 
     def propose(self, images: Tensor) -> list[Proposed]:
         """What the detector finds in each of the images (B, C, h, w), before non-maximum suppression."""
-        net = self.network
-        batch, _ = net.transform(list(images))  # type: ignore[operator]
-        features = _named(net.backbone(batch.tensors))  # type: ignore[operator]
-        proposals, _ = net.rpn(batch, features)  # type: ignore[operator]
+        net = self._parts
+        batch, _ = net.transform(list(images))
+        features = _named(net.backbone(batch.tensors))
+        proposals, _ = net.rpn(batch, features)
         logits, deltas = self._head(features, proposals, batch.image_sizes)
         size = (int(images.shape[-2]), int(images.shape[-1]))
         out, start = [], 0
@@ -153,13 +156,14 @@ class Detector:
 
     def _head(self, features: Mapping[str, Tensor], rois: list[Tensor], sizes: list[tuple[int, int]]
               ) -> tuple[Tensor, Tensor]:
-        heads = self.network.roi_heads
-        pooled = heads.box_roi_pool(features, rois, sizes)  # type: ignore[union-attr, operator]
-        return heads.box_predictor(heads.box_head(pooled))  # type: ignore[union-attr, operator, no-any-return]
+        heads = self._parts.roi_heads
+        pooled = heads.box_roi_pool(features, rois, sizes)
+        logits, deltas = heads.box_predictor(heads.box_head(pooled))
+        return logits, deltas
 
     def _decoded(self, rois: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int]) -> Proposed:
         probabilities = logits.softmax(dim=1)
-        boxes = self.network.roi_heads.box_coder.decode(deltas, [rois])  # type: ignore[union-attr, operator]
+        boxes = self._parts.roi_heads.box_coder.decode(deltas, [rois])
         best = probabilities[:, 1:].argmax(dim=1) + 1
         chosen = boxes[torch.arange(len(boxes), device=boxes.device), best]
         limit = torch.tensor([size[1], size[0], size[1], size[0]], device=boxes.device)
@@ -215,8 +219,8 @@ class Detector:
 
     def _score(self, roi: Tensor, index: int) -> Callable[[Tensor], Tensor]:
         def score(images: Tensor) -> Tensor:
-            batch, _ = self.network.transform(list(images))  # type: ignore[operator]
-            features = _named(self.network.backbone(batch.tensors))  # type: ignore[operator]
+            batch, _ = self._parts.transform(list(images))
+            features = _named(self._parts.backbone(batch.tensors))
             logits, _ = self._head(features, [roi] * len(images), batch.image_sizes)
             return log_odds(logits, index)
 
