@@ -169,10 +169,10 @@ def test_no_file_is_named(tmp_path: Path) -> None:
         read_model(tmp_path)
 
 
-def test_plain_weights_are_sent_to_wrap(tmp_path: Path) -> None:
+def test_plain_weights_are_sent_to_the_function_that_makes_a_model(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"weight": torch.zeros(2)}, path)
-    with pytest.raises(ModelError, match=r"format None; expected 'xaimed-model/1': .*xaimed wrap"):
+    with pytest.raises(ModelError, match=r"format None; expected 'xaimed-model/1': .*write_model"):
         read_model(path)
     torch.save([torch.zeros(2)], path)
     with pytest.raises(ModelError, match="format 'list'"):

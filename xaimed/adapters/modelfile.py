@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from xaimed.errors import ModelError, NotFound, UnsafeFile
 
 FORMAT = "xaimed-model/1"
+AGAIN = "write the file again with xaimed.adapters.modelfile.write_model"
 LIMIT = 4 * 1024**3
 Table = Mapping[str, Any]
 
@@ -57,12 +58,12 @@ def read_model(path: Path) -> ModelFile:
     content = _load(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise ModelError(f"{path.name}: format {found!r}; expected {FORMAT!r}: make one with 'xaimed wrap' "
-                         "from plain weights")
+        raise ModelError(f"{path.name}: format {found!r}; expected {FORMAT!r}: make one "
+                         "from plain weights with xaimed.adapters.modelfile.write_model")
     needed = ("architecture", "arguments", "task", "classes", "preprocessing", "state_dict")
     missing = [key for key in needed if key not in content]
     if missing:
-        raise ModelError(f"{path.name}: {', '.join(missing)} missing; write the file again with 'xaimed wrap'")
+        raise ModelError(f"{path.name}: {', '.join(missing)} missing; expected {', '.join(needed)}: {AGAIN}")
     _check_kinds(path, content)
     return ModelFile(
         architecture=content["architecture"], arguments=content["arguments"], task=content["task"],
@@ -80,12 +81,11 @@ def _check_kinds(path: Path, content: Table) -> None:
     for key, kind in KINDS.items():
         if key in content and not isinstance(content[key], kind):
             names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-            raise ModelError(f"{path.name}: {key} is {type(content[key]).__name__}; expected {names}: "
-                             "write the file again with 'xaimed wrap'")
+            raise ModelError(f"{path.name}: {key} is {type(content[key]).__name__}; expected {names}: {AGAIN}")
     strange = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
     if strange:
         raise ModelError(f"{path.name}: state_dict holds {strange[0]!r}, which is no tensor; expected tensors alone: "
-                         "write the file again with 'xaimed wrap'")
+                         f"{AGAIN}")
 
 
 def _load(path: Path) -> object:

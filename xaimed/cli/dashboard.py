@@ -164,12 +164,13 @@ def _serve(server: subprocess.Popen[bytes]) -> int:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """A request to terminate ends the server too, as Ctrl-C does."""
+    """A request to terminate ends the server too, as Ctrl-C does, even where a shell started it without Ctrl-C."""
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
