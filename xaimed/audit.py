@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import resource
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+import xaimed
 from xaimed.adapters.detector import lesion_mask
 from xaimed.adapters.model import Model
 from xaimed.attribution.method import Method
@@ -221,8 +223,18 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
             "manifest": manifest_digest(cases.dataset.rows), "warnings": list(cases.warnings)},
+        "xaimed": xaimed.__version__, "code": _code_digest(),
         "seeds": {"audit": audit.plan.seed}, "versions": _versions(), "platform": platform.platform(terse=True),
         **audit.provenance}
+
+
+def _code_digest() -> str:
+    """sha256 (hex) over the names and bytes of all Python files of the package."""
+    root = Path(xaimed.__file__).parent
+    whole = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        whole.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()
 
 
 def _versions() -> dict[str, str]:
