@@ -78,4 +78,5 @@ def test_a_turned_zoomed_and_cropped_box_stays_on_its_mass() -> None:
             mass = image[0] > 0.6
             kept = mass[int(y0):int(np.ceil(y1)), int(x0):int(np.ceil(x1))].sum() / max(1, mass.sum())
             inside.append(kept)
-    assert len(inside) > 30 and min(inside) > 0.75
+    assert len(inside) > 30
+    assert min(inside) > 0.75
