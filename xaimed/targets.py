@@ -25,20 +25,10 @@ class Target:
     box: Edges | None = None
 
 
-def class_logit(logits: Tensor, index: int) -> Tensor:
-    """(B,): the logit of class `index`; logits (B, classes)."""
-    return logits[:, index]
-
-
 def log_odds(logits: Tensor, index: int) -> Tensor:
     """(B,): log p / (1 - p) of class `index` under the softmax of logits (B, classes); unbounded, never saturated."""
     others = torch.cat([logits[:, :index], logits[:, index + 1:]], dim=1)
     return logits[:, index] - torch.logsumexp(others, dim=1)
-
-
-def contrast(logits: Tensor, index: int, against: int) -> Tensor:
-    """(B,): the logit of class `index` minus that of class `against`."""
-    return logits[:, index] - logits[:, against]
 
 
 def detection_similarity(boxes: Tensor, probabilities: Tensor, box: Tensor, wanted: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from xaimed.adapters.modelfile import network_of, read_model
 from xaimed.errors import InputError, ModelError
 from xaimed.registry import load, names
 
-ADAPTERS = {"detection": "detector", "classification": "classifier"}
+ADAPTERS = {"detection": "detector"}
 
 
 def load_model(path: str | Path, device: str = "auto") -> Model:
