@@ -79,11 +79,11 @@ def test_an_unknown_method_names_the_nearest() -> None:
 
 def test_maps_of_a_scene_go_by_name_and_two_of_a_name_are_refused() -> None:
     view = scene(small_cnn(), images(1))
-    found = maps_of(view, ["saliency", GradCAM(relu=False)])
+    [found] = maps_of([view], ["saliency", GradCAM(relu=False)])
     assert list(found) == ["saliency", "grad_cam"]
     assert np.array_equal(found["grad_cam"].values, GradCAM(relu=False).attribute(view).values)
     with pytest.raises(PlanError, match="grad_cam is given twice"):
-        maps_of(view, ["grad_cam", GradCAM(relu=False)])
+        maps_of([view], ["grad_cam", GradCAM(relu=False)])
 
 
 def test_tensors_for_an_xaimed_model_are_refused() -> None:

@@ -113,8 +113,8 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
     with clock("explain"):
         targets = _limited(audit, case, prediction)
         tissue = tissue_of(audit.model, case)
-        for target, scene in zip(targets, audit.model.scenes(case, targets), strict=True):
-            found = maps_of(scene, methods)
+        scenes = audit.model.scenes(case, targets)
+        for target, scene, found in zip(targets, scenes, maps_of(scenes, methods), strict=True):
             chosen = explanation_metrics(plan.metrics or None, plan.metric_parameters)
             scores += measure(scene, found, lesion_mask(case, target), tissue, chosen)
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))

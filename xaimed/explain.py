@@ -37,22 +37,24 @@ def explain(
     chosen = [method_of(method) for method in _several(methods)]
     found: list[list[tuple[Map, Scene, Floats]]] = [[] for _ in chosen]
     for index, pairs in grouped(model, cases, targets):
-        for scene, image in pairs:
-            for method, rows in zip(chosen, found, strict=True):
-                rows.append((method.attribute(scene), scene, image))
+        scenes = [scene for scene, _ in pairs]
+        for method, rows in zip(chosen, found, strict=True):
+            maps = method.attribute_all(scenes)
+            rows += [(map_, *pair) for map_, pair in zip(maps, pairs, strict=True)]
         if progress is not None:
             progress(index + 1, count(cases))
     return [attribution(method, rows) for method, rows in zip(chosen, found, strict=True)]
 
 
-def maps_of(scene: Scene, methods: Sequence[str | Method]) -> dict[str, Map]:
-    """The map of each method for one scene, by the method's name. Raises PlanError if two share a name."""
+def maps_of(scenes: Sequence[Scene], methods: Sequence[str | Method]) -> list[dict[str, Map]]:
+    """For each scene of one image the map of each method, by its name. Raises PlanError if two share a name."""
     chosen = [method_of(method) for method in _several(methods)]
     names = [method.name for method in chosen]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise PlanError(f"method {twice[0]} is given twice; expected each once")
-    return {method.name: method.attribute(scene) for method in chosen}
+    columns = {method.name: method.attribute_all(scenes) for method in chosen}
+    return [{name: maps[index] for name, maps in columns.items()} for index in range(len(scenes))]
 
 
 def method_of(method: str | Method) -> Method:

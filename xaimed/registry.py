@@ -69,6 +69,19 @@ def summary(kind: str, name: str) -> str:
 
 
 @cache
+def classes(package: str) -> dict[str, str]:
+    """The public classes of a package's files, each with the dotted name of its module; nothing is imported."""
+    found: dict[str, str] = {}
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in sorted(Path(folder).glob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf8"))
+            found |= {node.name: f"{package}.{path.stem}" for node in tree.body
+                      if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+    return found
+
+
+@cache
 def _stems(kind: str) -> frozenset[str]:
     if kind not in KINDS:
         raise unknown("kind of plug-in", kind, KINDS)

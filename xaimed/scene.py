@@ -15,6 +15,19 @@ from xaimed.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
+class Joint:
+    """What the K scenes of one image share, so that one pass serves them all.
+
+    scores: (B, C, h, w) to (B, K), differentiable; column k is the score of scene k, as its own `score` gives it.
+    similarities: (B, C, h, w) to (B, K) in [0, 1] without gradient, likewise. size: K.
+    """
+
+    scores: Callable[[Tensor], Tensor]
+    similarities: Callable[[Tensor], Tensor]
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One image as the network sees it, and the scalar to explain.
 
@@ -26,6 +39,8 @@ class Scene:
     network: the module, in eval mode. layers: modules whose output is a feature map (B, K, h', w').
     place: float32 (h, w) on the window to float32 (H, W) in original pixels, 0 outside.
     chunk: how many images one forward pass may hold.
+    joint, column: what the scenes of one image share, with this scene's place in it; None where each scene has its
+    own image. Scenes with the same `joint` object have the same `image`, `tissue`, `network` and `layers`.
     """
 
     case: str
@@ -39,3 +54,5 @@ class Scene:
     place: Callable[[Floats], Floats]
     lesion: Tensor | None = None
     chunk: int = 8
+    joint: Joint | None = None
+    column: int = 0

@@ -1,3 +1,3 @@
 """The surveyed networks, one plain nn.Module a file; `build(name, arguments)` makes one."""
 
-ENGINE = frozenset({"anchors"})
+ENGINE = frozenset({"anchors", "efficientnet_lite"})

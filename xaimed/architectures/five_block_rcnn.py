@@ -98,9 +98,9 @@ def build(
     pool = MultiScaleRoIAlign(["0"], output_size=7, sampling_ratio=2)
     model = FasterRCNN(
         backbone, rpn_anchor_generator=generator,
-        rpn_head=_RPNHead(backbone.out_channels, 256, len(anchors) * len(RATIOS)),
+        rpn_head=RegionHead(backbone.out_channels, 256, len(anchors) * len(RATIOS)),
         box_roi_pool=pool, box_head=BoxHead(backbone.out_channels, 256, 0.5),
-        box_predictor=FastRCNNPredictor(256, len(classes) + 1), box_nms_thresh=0.3, box_score_thresh=0.01,
+        box_predictor=FastRCNNPredictor(256, len(classes) + 1), box_nms_thresh=0.1, box_score_thresh=0.01,
         box_detections_per_img=50, rpn_pre_nms_top_n_test=300, rpn_post_nms_top_n_test=100,
         rpn_pre_nms_top_n_train=500, rpn_post_nms_top_n_train=200, box_batch_size_per_image=32,
         box_fg_iou_thresh=0.5, box_bg_iou_thresh=0.4, rpn_fg_iou_thresh=0.6, rpn_bg_iou_thresh=0.3)
@@ -131,7 +131,7 @@ class Stacked(nn.Module):
         return result
 
 
-class _RPNHead(RPNHead):
+class RegionHead(RPNHead):
     def __init__(self, channels: int, width: int, anchors: int) -> None:
         super().__init__(channels, anchors)
         shared = nn.Conv2d(channels, width, 3, padding=1)

@@ -6,50 +6,32 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xaimed.attribution.grad_cam import GradCAM
-    from xaimed.attribution.gradient_shap import GradientSHAP
-    from xaimed.attribution.integrated_gradients import IntegratedGradients
-    from xaimed.attribution.kernel_shap import KernelSHAP
-    from xaimed.attribution.method import Map, Method
-    from xaimed.attribution.random_map import RandomMap
-    from xaimed.attribution.saliency import Saliency
-    from xaimed.attribution.sobel import Sobel
+    from xaimed.attribution.grad_cam import GradCAM as GradCAM
+    from xaimed.attribution.gradient_shap import GradientSHAP as GradientSHAP
+    from xaimed.attribution.integrated_gradients import IntegratedGradients as IntegratedGradients
+    from xaimed.attribution.kernel_shap import KernelSHAP as KernelSHAP
+    from xaimed.attribution.method import Map as Map
+    from xaimed.attribution.method import Method as Method
+    from xaimed.attribution.random_map import RandomMap as RandomMap
+    from xaimed.attribution.saliency import Saliency as Saliency
+    from xaimed.attribution.sobel import Sobel as Sobel
 
-__all__ = [
-    "GradCAM",
-    "GradientSHAP",
-    "IntegratedGradients",
-    "KernelSHAP",
-    "Map",
-    "Method",
-    "RandomMap",
-    "Saliency",
-    "Sobel",
-]
 ENGINE = frozenset({"baseline", "gradient", "grid", "method", "scenes", "shapley"})
-_HOMES = {
-    "GradCAM": "grad_cam",
-    "GradientSHAP": "gradient_shap",
-    "IntegratedGradients": "integrated_gradients",
-    "KernelSHAP": "kernel_shap",
-    "Map": "method",
-    "Method": "method",
-    "RandomMap": "random_map",
-    "Saliency": "saliency",
-    "Sobel": "sobel",
-}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    from xaimed.registry import classes
+
+    if name.startswith("_") or name not in classes("xaimed.attribution"):
         raise AttributeError(f"module 'xaimed.attribution' has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f"xaimed.attribution.{_HOMES[name]}"), name)
-    globals()[name] = value
+    globals()[name] = value = getattr(importlib.import_module(classes("xaimed.attribution")[name]), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    from xaimed.registry import classes
+
+    return sorted(classes("xaimed.attribution"))

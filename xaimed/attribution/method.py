@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -57,6 +57,10 @@ class Method(ABC):
             found = _in_best_layout(self, counted)
         facts = {**found.facts, "evaluations": float(counter.images), "seconds": time.perf_counter() - start}
         return Map(_checked(found.values, scene), facts, _noted(found))
+
+    def attribute_all(self, scenes: Sequence[Scene]) -> list[Map]:
+        """The map of each scene of one image; methods that can share passes between the scenes do so."""
+        return [self.attribute(scene) for scene in scenes]
 
     def __call__(self, model: Explained, cases: Cases, targets: Targets = None) -> Attribution:
         """An Attribution with one map for each case and target, in original pixels.

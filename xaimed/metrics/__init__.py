@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xaimed.metrics.completeness import Completeness
-    from xaimed.metrics.deletion import Deletion
-    from xaimed.metrics.energy_in_lesion import EnergyInLesion
-    from xaimed.metrics.energy_lift import EnergyLift
-    from xaimed.metrics.explained import Explained
-    from xaimed.metrics.explaining import measure
-    from xaimed.metrics.insertion import Insertion
-    from xaimed.metrics.pointing_game import PointingGame
+    from xaimed.metrics.completeness import Completeness as Completeness
+    from xaimed.metrics.deletion import Deletion as Deletion
+    from xaimed.metrics.energy_in_lesion import EnergyInLesion as EnergyInLesion
+    from xaimed.metrics.energy_lift import EnergyLift as EnergyLift
+    from xaimed.metrics.explained import Explained as Explained
+    from xaimed.metrics.explaining import measure as measure
+    from xaimed.metrics.insertion import Insertion as Insertion
+    from xaimed.metrics.pointing_game import PointingGame as PointingGame
 
-__all__ = ["Completeness", "Deletion", "EnergyInLesion", "EnergyLift", "Explained", "Insertion",
-           "PointingGame", "measure"]
 ENGINE = frozenset({"axis", "criteria", "evidence", "explained", "explaining", "judged", "judging", "matching",
                     "removal"})
-_HOMES = {"Completeness": "completeness", "Deletion": "deletion", "EnergyInLesion": "energy_in_lesion",
-          "EnergyLift": "energy_lift", "Explained": "explained", "Insertion": "insertion",
-          "PointingGame": "pointing_game", "measure": "explaining"}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    from xaimed.registry import classes
+
+    if name == "measure":
+        return importlib.import_module("xaimed.metrics.explaining").measure
+    if name.startswith("_") or name not in classes("xaimed.metrics"):
         raise AttributeError(f"module 'xaimed.metrics' has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f"xaimed.metrics.{_HOMES[name]}"), name)
-    globals()[name] = value
+    globals()[name] = value = getattr(importlib.import_module(classes("xaimed.metrics")[name]), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    from xaimed.registry import classes
+
+    return sorted(classes("xaimed.metrics"))
