@@ -23,7 +23,8 @@ demo: $(DEMO)/run.json ## audit the mammogram detector on the digital phantoms; 
 	@echo "dashboard  $(BIN)/xaimed dashboard $(DEMO)     (or: make dashboard)"
 
 # Exit code 1 means that the audit is done and a criterion failed: the results are there.
-$(DEMO)/run.json: | $(USE)
+$(DEMO)/run.json: $(MODEL) audits/quick.toml | $(USE)
+	rm -rf $(DEMO)
 	$(BIN)/xaimed audit $(MODEL) --dataset test --out $(DEMO) || [ $$? -eq 1 ]
 
 dashboard: $(USE) ## browse the runs in runs/

@@ -30,13 +30,33 @@ def ssim_by_hand(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
     return float(local[mask].mean())
 
 
+def hog_by_hand(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
+    """The correlation of histograms of 9 unsigned directions in cells of 6 pixels, normalised by blocks of 2 x 2."""
+    features = []
+    for v in (a, b):
+        w = np.where(mask, np.clip((v - v[mask].mean()) / v[mask].std(), -3, 3), 0)
+        rows, columns = np.zeros_like(w), np.zeros_like(w)
+        rows[1:-1], columns[:, 1:-1] = w[2:] - w[:-2], w[:, 2:] - w[:, :-2]
+        size, angle = np.hypot(columns, rows), np.rad2deg(np.arctan2(rows, columns)) % 180
+        place = (angle // 20).astype(int)
+        cells = np.zeros((8, 8, 9))
+        for i, j in np.ndindex(48, 48):
+            cells[i // 6, j // 6, place[i, j]] += size[i, j] / 36
+        blocks = np.stack([cells[i:i + 2, j:j + 2].ravel() for i, j in np.ndindex(7, 7)])
+        blocks = blocks / np.sqrt((blocks**2).sum(1, keepdims=True) + 1e-10)
+        clipped = np.minimum(blocks, 0.2)
+        features.append((clipped / np.sqrt((clipped**2).sum(1, keepdims=True) + 1e-10)).ravel())
+    return float(np.corrcoef(*features)[0, 1])
+
+
 @pytest.mark.parametrize("mask", [ALL, disc(48, 20, 5, 25)])
 def test_agrees_with_an_independent_computation(mask: np.ndarray) -> None:
     a, b = smooth(0), smooth(0) + smooth(1)
     found = likeness(plane(a, mask, 48), plane(b, mask, 48))
     assert found.ssim == pytest.approx(ssim_by_hand(a.astype(float), b.astype(float), mask), abs=1e-6)
     assert found.spearman == pytest.approx(abs(spearmanr(a[mask], b[mask]).statistic), abs=1e-9)
-    assert found.similarity == pytest.approx((found.ssim + found.spearman) / 2)
+    assert found.hog == pytest.approx(hog_by_hand(a.astype(float), b.astype(float), mask), abs=1e-6)
+    assert found.similarity == pytest.approx((found.ssim + found.spearman + found.hog) / 3)
 
 
 @settings(max_examples=20, deadline=None)
@@ -66,7 +86,14 @@ def test_unrelated_maps_are_far_apart_and_tissue_alone_counts() -> None:
 def test_maps_without_contrast_are_alike_in_nothing(flat: Floats) -> None:
     for other in (flat, smooth(0)):
         found = likeness(plane(flat, ALL, 48), plane(other, ALL, 48))
-        assert (found.ssim, found.spearman, found.contrast) == (0, 0, False)
+        assert (found.ssim, found.spearman, found.hog, found.signed, found.contrast) == (0, 0, 0, 0, False)
+
+
+def test_signed_tells_a_map_from_its_negative() -> None:
+    a = plane(smooth(7), ALL, 32)
+    assert likeness(a, a).signed == pytest.approx(1)
+    assert likeness(a, plane(-smooth(7), ALL, 32)).signed == pytest.approx(-1)
+    assert likeness(a, plane(-smooth(7), ALL, 32)).similarity == pytest.approx(1, abs=0.01)
 
 
 def test_windows_of_different_sizes_meet_on_one_grid() -> None:

@@ -18,7 +18,7 @@ from xaimed.sanity import ENOUGH, Gate, gate, upper_bound
 from xaimed.scene import Scene
 
 SIZE = 48
-QUICK = Gate(stages=3, resamples=500)
+QUICK = Gate(stages=3, resamples=500, cases=3)
 
 
 def picture(seed: int) -> tuple[Tensor, np.ndarray]:
@@ -147,8 +147,8 @@ def test_the_numbers_are_those_of_the_maps(network: nn.Module) -> None:
     per_scene = [value(found.rows, "gate_similarity", last, scene.case) for scene in of]
     assert np.mean(per_scene) == pytest.approx(value(found.rows, "gate_similarity"))
     assert value(found.rows, "gate_similarity", last) == value(found.rows, "gate_similarity")
-    both = value(found.rows, "gate_ssim") + value(found.rows, "gate_spearman")
-    assert value(found.rows, "gate_similarity") == pytest.approx(both / 2)
+    parts = [value(found.rows, f"gate_{name}") for name in ("ssim", "spearman", "hog")]
+    assert value(found.rows, "gate_similarity") == pytest.approx(np.mean(parts))
     assert {(r.method, r.seed) for r in found.rows} == {("gradient", 0)}
 
 
@@ -221,7 +221,7 @@ class Dying:
 
 
 def test_a_dead_draw_is_drawn_again_and_does_not_pass_for_a_changed_map(network: nn.Module) -> None:
-    one_stage = Gate(stages=1, draws=4)
+    one_stage = Gate(stages=1, draws=4, cases=3)
     revived, method = scenes(network), Dying(3, [])
     found = gate(revived, method, 0, one_stage)
     assert len(method.calls) == 6 + 3 + 6
@@ -245,7 +245,7 @@ def test_every_scene_has_random_weights_of_its_own(network: nn.Module) -> None:
             seen.append(float(network[0].weight.detach().sum()))
             return Gradient().attribute(scene)
 
-    gate(scenes(network, 4), Spy(), 0, Gate(stages=1))
+    gate(scenes(network, 4), Spy(), 0, Gate(stages=1, cases=3))
     assert len(set(seen[:4])) == 1
     assert len(set(seen[4:])) == 4
 
@@ -263,6 +263,52 @@ def test_scenes_of_two_networks_are_refused(network: nn.Module) -> None:
 
 def test_upper_bound_agrees_with_the_normal_limit_and_is_never_below_the_mean() -> None:
     values = np.random.default_rng(0).normal(0.3, 0.1, 400)
-    bound = upper_bound(values, Gate(resamples=4000), 0)
+    each = [str(i) for i in range(400)]
+    bound = upper_bound(values, each, Gate(resamples=4000), 0)
     assert bound == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.001)
-    assert upper_bound(np.full(3, 0.2), Gate(), 0) == pytest.approx(0.2)
+    assert upper_bound(np.full(3, 0.2), ["a", "b", "c"], Gate(), 0) == pytest.approx(0.2)
+
+
+def test_scenes_of_one_case_do_not_make_the_bound_surer() -> None:
+    values = np.random.default_rng(1).normal(0.3, 0.1, 20)
+    alone = upper_bound(values, [str(i) for i in range(20)], Gate(resamples=4000), 0)
+    # Four copies of every scene, all of one case, are the same 20 independent values.
+    copies = upper_bound(np.repeat(values, 4), [str(i // 4) for i in range(80)], Gate(resamples=4000), 0)
+    wrong = upper_bound(np.repeat(values, 4), [str(i) for i in range(80)], Gate(resamples=4000), 0)
+    assert copies == pytest.approx(alone, abs=1e-12)
+    assert wrong - values.mean() == pytest.approx((alone - values.mean()) / 2, rel=0.15)
+
+
+def test_there_is_no_decision_below_eight_cases(network: nn.Module) -> None:
+    assert gate(scenes(network, 7), Edges(), 0, Gate(stages=1)).passed is None
+    assert "8 cases or more" in gate(scenes(network, 7), Edges(), 0, Gate(stages=1)).statement
+    assert gate(scenes(network, 8), Edges(), 0, Gate(stages=1)).passed is False
+    paired = [replace(scene, case=f"c{i // 2}") for i, scene in enumerate(scenes(network, 8))]
+    assert gate(paired, Edges(), 0, Gate(stages=1)).passed is None
+
+
+def test_parts_that_are_random_alone_are_told_and_decide_nothing(network: nn.Module) -> None:
+    before = {name: v.clone() for name, v in network.state_dict().items()}
+    plain, alone = (gate(scenes(network, 4), Gradient(), 0, replace(QUICK, alone=count)) for count in (0, 2))
+    assert plain.passed is alone.passed
+    assert value(alone.rows, "gate") == value(plain.rows, "gate")
+    named = {r.condition for r in alone.rows} - {r.condition for r in plain.rows}
+    assert named == {"random part 1/2", "random part 2/2"}
+    # All at once leaves no more than one part alone does.
+    whole = value(alone.rows, "gate_similarity")
+    assert all(value(alone.rows, "gate_similarity", name) > whole - 0.1 for name in named)
+    assert all(torch.equal(before[name], v) for name, v in network.state_dict().items())
+
+
+def test_target_contrast_tells_a_method_that_looks_at_the_target(network: nn.Module) -> None:
+    def darkest(images: Tensor) -> Tensor:
+        return network(images)[..., :20, :20].mean((1, 2, 3)) - network(images)[..., 28:, 28:].mean((1, 2, 3))
+
+    of = scenes(network)
+    rivals = [replace(scene, target="rival", score=darkest) for scene in of]
+    looks, blind = gate(of, Gradient(), 0, QUICK, rivals), gate(of, Edges(), 0, QUICK, rivals)
+    assert value(looks.rows, "target_contrast") == 1
+    assert value(blind.rows, "target_contrast") == 0
+    assert value(blind.rows, "target_likeness") == pytest.approx(1)
+    assert "hardly depend on the target" in blind.statement
+    assert not [r for r in gate(of, Edges(), 0, QUICK).rows if r.metric == "target_contrast"]

@@ -186,7 +186,7 @@ def test_resume_refuses_another_plan_or_model(tmp_path: Path) -> None:
     started(tmp_path / "r", 1).close()
     with pytest.raises(StoreError, match="another plan"):
         Store.create(tmp_path / "r", "seed = 2\n", {"model": {"digest": "m"}, "data": {"manifest": "d"}}, True)
-    with pytest.raises(StoreError, match="another model or data"):
+    with pytest.raises(StoreError, match="another model"):
         Store.create(tmp_path / "r", "seed = 1\n", {"model": {"digest": "x"}, "data": {"manifest": "d"}}, True)
 
 
@@ -380,3 +380,22 @@ def test_maps_take_images_of_any_size(tmp_path: Path) -> None:
         store.add_case(Case("one", tiny), Prediction("one"), [(MapEntry("d0", "m"), tiny[0])], [])
         run = store.finish(NOTHING, ())
     assert run.map("one", "d0", "m")[0, 0] == 0.25
+
+
+def test_rows_alone_make_a_run_without_images(tmp_path: Path) -> None:
+    row = {"case": "a", "patient": "p", "split": "s", "label": "1", "width": 0, "height": 0, "spacing_mm": math.nan,
+           "digest": "", "synthetic": False}
+    rows = {"cases": [row], "predictions": [{"case": "a", "condition": "clean", "target": "1", "label": "1", "score": 0.5,
+                                             **dict.fromkeys(("x0", "y0", "x1", "y1"), math.nan)}]}
+    left = Store.create(tmp_path / "r", "", {})
+    left.add_rows(rows)
+    left.close()
+    assert not list(tmp_path.iterdir()), "a run that takes seconds is not kept for --resume"
+    with Store.create(tmp_path / "r", "", {"pictured": False}) as store:
+        store.add_rows({"cases": [{**row, "case": "old"}]})
+        store.add_rows(rows)
+        run = store.finish(Results((), {}), ())
+    assert list(run.cases["case"]) == ["a"]
+    assert (run.entries("a"), run.pictured) == ((), False)
+    with pytest.raises(NotFound, match="case a: no image was given"):
+        run.image("a")

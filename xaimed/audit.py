@@ -16,22 +16,25 @@ from typing import Any
 import numpy as np
 
 import xaimed
-from xaimed.adapters.detector import lesion_mask
 from xaimed.adapters.model import Model
+from xaimed.adapters.reference import reference_mask
 from xaimed.attribution.method import Method
+from xaimed.checks.asking import run_checks
 from xaimed.data.dataset import Selection
 from xaimed.data.split import manifest_digest
 from xaimed.errors import PlanError
 from xaimed.explain import maps_of, method_of
 from xaimed.imaging.geometry import map_values
-from xaimed.metrics.explaining import explanation_metrics, measure
+from xaimed.imaging.preprocessing import preprocessing_of
+from xaimed.metrics.explaining import Ground, explanation_metrics, measure_on
 from xaimed.metrics.judging import JudgeOptions, judge
 from xaimed.plan import Plan, plan_text
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
 from xaimed.store import MapEntry, Run, Store
 from xaimed.targets import Target
-from xaimed.types import Case, Finding, Floats, Mask, Prediction, Score
+from xaimed.types import Case, Floats, Mask, Prediction, Score
+from xaimed.yardsticks import Survey, faithfulness
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -49,10 +52,11 @@ class Audit:
 
 
 class _Clock:
-    """Seconds by stage."""
+    """Seconds by stage, and since the clock was made."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.start = time.perf_counter()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -68,15 +72,35 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
     say = progress or _silent
     clock = _Clock()
     methods = methods_of(audit.plan)
-    with clock("total"), Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
+    audit = replace(audit, model=as_planned(audit.model, audit.plan))
+    with Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
         _study_cases(audit, store, methods, clock, say)
         with clock("gate"):
             extra = _gates(audit, store, methods, say)
-        with clock("judge"):
-            say("judging", 0, 1)
-            run = _conclude(audit, store, extra, clock)
-            say("judging", 1, 1)
+        say("judging", 0, 1)
+        run = _conclude(audit, store, extra, clock)
+        say("judging", 1, 1)
     return run
+
+
+def as_planned(model: Model, plan: Plan) -> Model:
+    """The model with the preprocessing that the plan sets in place of its own; the same model if it sets none.
+
+    Raises PlanError for a step that does not exist.
+    """
+    if not plan.preprocessing:
+        return model
+    steps = _merged(model.file.preprocessing, plan.preprocessing)
+    preprocessing_of(steps)
+    changed: Model = type(model)(replace(model.file, preprocessing=steps), model.network,  # type: ignore[call-arg]
+                                 getattr(model, "device", "cpu"))
+    return changed
+
+
+def _merged(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {key: _merged(own.get(key, {}), value) if isinstance(value, Mapping) else value
+              for key, value in given.items()}
+    return {**own, **nested}
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -116,11 +140,19 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
         scenes = audit.model.scenes(case, targets)
         for target, scene, found in zip(targets, scenes, maps_of(scenes, methods), strict=True):
             chosen = explanation_metrics(plan.metrics or None, plan.metric_parameters)
-            scores += measure(scene, found, lesion_mask(case, target), tissue, chosen)
+            scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen)
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
                         for name, m in found.items() if name != "random_map"]
     store.add_case(case, prediction, entries, scores)
     store.log("case", {"case": case.id, "targets": len(targets)})
+
+
+def _ground(case: Case, target: Target, targets: Sequence[Target], tissue: Mask, methods: Sequence[Method]) -> Ground:
+    """What is known of the image round one of its targets."""
+    lesions = [reference_mask(case, other) for other in targets if other is not target]
+    others = [lesion for lesion in lesions if lesion is not None]
+    return Ground(reference_mask(case, target), tissue, np.any(others, axis=0) if others else None,
+                  methods={method.name: method for method in methods})
 
 
 def _limited(audit: Audit, case: Case, prediction: Prediction) -> list[Target]:
@@ -138,41 +170,57 @@ def tissue_of(model: Model, case: Case) -> Mask:
 
 
 def _entry(target: Target, method: str, note: str, facts: Mapping[str, float], prediction: Prediction) -> MapEntry:
-    score = next((d.score for d in prediction.detections if d.name == target.name), float("nan"))
+    whole = prediction.scores.get(target.name, prediction.scores.get(target.label, float("nan")))
+    missing = whole if target.box is None else float("nan")
+    score = next((d.score for d in prediction.detections if d.name == target.name), missing)
     return MapEntry(target.name, method, note, dict(facts), target.label, score, target.box)
 
 
 def _gates(audit: Audit, store: Store, methods: Sequence[Method], say: Progress) -> list[Score]:
-    """The rows of the sanity gate of every method, on detections that are spread over the cases."""
-    wanted = audit.plan.explaining.gate_scenes
-    if not wanted or not methods:
-        return []
-    scenes = _gate_scenes(audit, wanted)
-    rows: list[Score] = []
+    """The rows of the sanity gate of every method, on detections spread over the cases, and of the axis' two ends."""
+    plan = audit.plan.explaining
+    rows = _yardsticks(audit, store, methods, say) if methods and plan.axis.donors else []
+    if not plan.gate_scenes or not methods:
+        return rows
+    scenes, rivals = _gate_scenes(audit, plan.gate_scenes)
+    rules = Gate(stages=plan.gate_stages, alone=plan.gate_alone)
     for index, method in enumerate(methods):
         say("sanity gate", index, len(methods))
-        found = gate(scenes, method, audit.plan.seed, Gate(stages=audit.plan.explaining.gate_stages))
+        found = gate(scenes, method, audit.plan.seed, rules, rivals)
         rows += found.rows
         store.log("gate", {"method": method.name, "statement": found.statement})
     say("sanity gate", len(methods), len(methods))
     return rows
 
 
-def _gate_scenes(audit: Audit, wanted: int) -> list[Scene]:
-    """The best detection of up to `wanted` cases, in the order of the data, one a patient first."""
+def _yardsticks(audit: Audit, store: Store, methods: Sequence[Method], say: Progress) -> list[Score]:
+    plan = audit.plan.explaining
+    metrics = faithfulness(plan.metrics, plan.metric_parameters)
+    return Survey(audit.model, audit.cases, store.draft(), methods, metrics, plan.axis).rows(say)
+
+
+def _gate_scenes(audit: Audit, wanted: int) -> tuple[list[Scene], list[Scene]]:
+    """The best detection of up to `wanted` cases, a patient once while there are others, and its other class."""
+    rows, patients = audit.cases.rows, [row.patient for row in audit.cases.rows]
+    first = [i for i, row in enumerate(rows) if patients.index(row.patient) == i]
     scenes: list[Scene] = []
-    seen: set[str] = set()
-    for index, row in enumerate(audit.cases.rows):
+    rivals: list[Scene] = []
+    for index in [*first, *(i for i in range(len(rows)) if i not in first)]:
         if len(scenes) == wanted:
             break
-        if row.patient in seen:
-            continue
         case = audit.cases[index]
         targets = audit.model.targets(case, audit.model.predict([case])[0])[:1]
-        if targets:
-            seen.add(row.patient)
-            scenes += audit.model.scenes(case, targets)
-    return scenes
+        scenes += audit.model.scenes(case, targets) if targets else []
+        rivals += audit.model.scenes(case, [rival]) if (rival := _rival(audit.model, targets)) else []
+    return scenes, rivals
+
+
+def _rival(model: Model, targets: Sequence[Target]) -> Target | None:
+    """The same box with another class, for a model that has one; the same window, so that maps can be compared."""
+    if not targets or targets[0].box is None:
+        return None
+    others = [name for name in model.classes if name != targets[0].label]
+    return replace(targets[0], label=others[0]) if others else None
 
 
 def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> Run:
@@ -180,9 +228,12 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
 
     draft = store.draft(extra)
     options = _judge_options(audit, draft)
-    results = judge(draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
-    picture = axis(store.draft(extra, results), options)
+    with clock("judge"):
+        results = judge(draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
+        picture = axis(store.draft(extra, results), options)
+    # Of this process alone: a run that was continued took longer.
     store.meta["timings"] = {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
+    store.meta["timings"]["total"] = round(time.perf_counter() - clock.start, 2)
     store.meta["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     findings = run_checks(store.draft(extra, results, picture))
     return store.finish(results, findings, extra, picture)
@@ -190,6 +241,9 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
 
 def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:
     plan = audit.plan.judging
+    if plan.positive not in audit.model.classes:
+        raise PlanError(f"judging.positive is {plan.positive!r}, and the model's classes are "
+                        f"{', '.join(audit.model.classes)}; expected one of them: set it in the plan")
     line = audit.model.file.calibration.get(plan.positive)
     cases = draft.cases
     ignored = cases[cases["group_localisation"] == "ignore"]["case"] if "group_localisation" in cases else []
@@ -197,17 +251,6 @@ def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:
         hit_rules=plan.hit_rules, resamples=plan.resamples, seed=audit.plan.seed, positive=plan.positive,
         ignored_cases=tuple(ignored), smallest_cell=plan.smallest_cell,
         calibration=(float(line["slope"]), float(line["intercept"])) if line else None)
-
-
-def run_checks(run: Run) -> list[Finding]:
-    """The findings of all checks, by code."""
-    from xaimed.registry import load, names
-
-    found: list[Finding] = []
-    for name in names("checks"):
-        result = load("checks", name).CHECK.run(run)
-        found += [result] if isinstance(result, Finding) else list(result)
-    return sorted(found, key=lambda finding: finding.code)
 
 
 def _meta(audit: Audit) -> dict[str, Any]:
@@ -218,11 +261,13 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "name": str(file.card.get("name", file.architecture)), "digest": file.digest,
             "architecture": file.architecture, "arguments": dict(file.arguments), "task": file.task,
             "classes": list(file.classes), "operating_point": file.operating_point,
+            "preprocessing": dict(file.preprocessing), "calibration": dict(file.calibration),
             "training": dict(file.training), "card": dict(file.card)},
         "data": {
             "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
-            "manifest": manifest_digest(cases.dataset.rows), "warnings": list(cases.warnings)},
+            "manifest": manifest_digest(cases.dataset.rows), "selection": manifest_digest(cases.rows),
+            "warnings": list(cases.warnings)},
         "xaimed": xaimed.__version__, "code": _code_digest(),
         "seeds": {"audit": audit.plan.seed}, "versions": _versions(), "platform": platform.platform(terse=True),
         **audit.provenance}

@@ -24,46 +24,61 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A case, what the model says of it, what was explained, and one Attribution a method."""
+    """A case, what the model says of it, what was explained, and one Attribution a method.
+
+    boxed: the model finds boxes, rather than a class or a number of the whole image.
+    """
 
     case: Case
     prediction: Prediction
     targets: tuple[Target, ...]
     maps: tuple[Attribution, ...]
     operating_point: float
+    boxed: bool = True
 
     @property
     def summary(self) -> str:
-        """The detections in words, with the operating point."""
+        """What the model says in words: its detections with the operating point, or its class scores."""
+        if not self.boxed:
+            scores = sorted(self.prediction.scores.items(), key=lambda pair: -pair[1])[:5]
+            told = ", ".join(f"{name} {score:.2f}" for name, score in scores)
+            return f"{told}{'; ' if told else ''}explained: {', '.join(t.name for t in self.targets) or 'nothing'}"
         above = [d for d in self.prediction.detections if d.score >= self.operating_point]
         boxes = ", ".join(f"{d.name} {d.label} {d.score:.2f}" for d in above) or "no box"
         shown = "" if above or not self.targets else f"; explained the best one below it: {self.targets[0].name}"
         return f"{boxes} at or above the operating point {self.operating_point:.2f}{shown}"
 
 
-def explain_case(model: Model, case: Case, methods: Sequence[str], most: int = 3) -> Explanation:
-    """The maps of the best `most` targets of a case; of its single best box where none reaches the operating point."""
+def explain_case(model: Model, case: Case, methods: Sequence[str], most: int = 3, names: Sequence[str] = ()
+                 ) -> Explanation:
+    """The maps of the targets of these names, else of the best `most` targets of a case.
+
+    Where no box reaches the operating point its single best box is explained. Raises TargetError, with the known
+    ones, for a name that the model does not know.
+    """
     from xaimed.explain import explain
 
     prediction = model.predict([case])[0]
-    targets = tuple(model.targets(case, prediction)[:most])
+    targets = tuple(_told(prediction, name) for name in names) or tuple(model.targets(case, prediction)[:most])
     if not targets and prediction.detections:
-        targets = (_best(prediction),)
-    maps = explain(_Asked(model, targets), [case], methods) if targets else []
-    return Explanation(case, prediction, targets, tuple(maps), model.file.operating_point)
+        targets = (_told(prediction, prediction.detections[0].name),)
+    asked = _Asked(model, names or targets)
+    maps = explain(asked, [case], methods) if targets else []
+    boxed = bool(prediction.detections) or model.task in ("detector", "segmenter")
+    return Explanation(case, prediction, targets, tuple(maps), model.file.operating_point, boxed)
 
 
-def _best(prediction: Prediction) -> Target:
+def _told(prediction: Prediction, name: str) -> Target:
     from xaimed.targets import Target
 
-    first = prediction.detections[0]
-    return Target(first.name, first.label, first.edges)
+    found = next((d for d in prediction.detections if d.name == name), None)
+    return Target(name, found.label, found.edges) if found else Target(name, name)
 
 
 class _Asked:
     """A model whose targets were chosen already."""
 
-    def __init__(self, model: Model, targets: Sequence[Target]) -> None:
+    def __init__(self, model: Model, targets: Sequence[Target | str]) -> None:
         self.model, self.targets = model, targets
 
     def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
@@ -106,14 +121,14 @@ def contact_sheet(found: Explanation, height: int = 640) -> Picture:
     first = draw_boxes(plain, list(_marks(found).values()), factor)
     rows = []
     for index, target in enumerate(found.targets):
-        row = [_titled(first, f"{target.name}: {target.label}")]
+        row = [_titled(first, target.name if target.name == target.label else f"{target.name}: {target.label}")]
         for attribution in found.maps:
             laid, _ = fitted(overlay(found.case.image, attribution.maps[index], opacity=0.6), height)
             note = f" ({attribution.notes[index]})" if attribution.notes[index] else ""
             own = [mark for name, mark in _marks(found).items() if name == target.name]
             row.append(_titled(draw_boxes(laid, own, factor), attribution.method.replace("_", " ") + note))
         rows.append(row)
-    whole = rows or [[_titled(first, "no detection")]]
+    whole = rows or [[_titled(first, "no target")]]
     return np.concatenate([np.concatenate(row, axis=1) for row in whole], axis=0)
 
 

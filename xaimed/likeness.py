@@ -1,4 +1,4 @@
-"""How alike two maps are within the tissue: SSIM and Spearman's rank correlation, on one grid."""
+"""How alike two maps are within the tissue: SSIM, Spearman's rank correlation and HOG, on one grid."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from numpy.typing import NDArray
 from xaimed.types import Floats, Mask
 
 CLIP = 3.0
+# Cells of an eighth of the grid, nine directions without sign, as in Dalal and Triggs (2005).
+CELLS, DIRECTIONS = 8, 9
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """ssim in [-1, 1] and spearman in [0, 1], each up to sign; both 0 if a map has no contrast."""
+    """ssim and hog in [-1, 1] and spearman in [0, 1], each up to sign; all 0 if a map has no contrast.
+
+    signed: Spearman's rho as it is, in [-1, 1]: a map and its negative are opposites.
+    """
 
     ssim: float
     spearman: float
+    hog: float = 0.0
+    signed: float = 0.0
     contrast: bool = True
 
     @property
     def similarity(self) -> float:
-        """The mean of the two."""
-        return (self.ssim + self.spearman) / 2
+        """The mean of the three."""
+        return (self.ssim + self.spearman + self.hog) / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +72,23 @@ def likeness(first: Plane, second: Plane) -> Likeness:
     compare: Callable[..., tuple[float, NDArray[np.float64]]] = structural_similarity
     local = [compare(a, other, data_range=2 * CLIP, full=True)[1] for other in (b, -b)]
     ranks = spearman(first.values[mask], second.values[mask])
-    return Likeness(max(float(one[mask].mean()) for one in local), abs(ranks))
+    same, opposite = (float(one[mask].mean()) for one in local)
+    return Likeness(max(same, opposite), abs(ranks), _correlation(_hog(a), _hog(b)), ranks)
+
+
+def _hog(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The histograms of oriented gradients of a standardised map; a negated map has the same."""
+    from skimage.feature import hog
+
+    side = max(1, min(values.shape) // CELLS)
+    return np.asarray(hog(values, DIRECTIONS, (side, side), (2, 2), feature_vector=True), np.float64)
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    # Histograms are positive, so that without their means any two would be alike.
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum() / size) if size > 0 else 0.0
 
 
 def _contrast(values: NDArray[np.float64], mask: Mask) -> bool:

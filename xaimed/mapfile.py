@@ -55,6 +55,13 @@ def write_case(folder: Path, image: Floats, entries: Sequence[MapEntry], maps: S
     group.attrs.update(cast(dict[str, Any], {"channels": channels, "entries": rows}))
 
 
+def write_unpictured(folder: Path) -> None:
+    """Write the group of a case of which neither an image nor a map was given."""
+    folder.mkdir()
+    node = {"zarr_format": 3, "node_type": "group", "attributes": {"channels": 0, "entries": []}}
+    (folder / "zarr.json").write_text(json.dumps(node), encoding="utf-8")
+
+
 def _array(group: zarr.Group, name: str, values: NDArray[np.generic], one_chunk: bool) -> None:
     from zarr.codecs import BloscCodec
 
@@ -117,8 +124,11 @@ def read_map(folder: Path, target: str, method: str) -> Floats:
 
 
 def read_image(folder: Path) -> Floats:
-    """float32 (C, H, W) in [0, 1]: the image as stored with 16 bits."""
+    """float32 (C, H, W) in [0, 1]: the image as stored with 16 bits. Raises NotFound where none was given."""
     channels = _attributes(folder)["channels"]
+    if not channels:
+        raise NotFound(f"case {folder.name}: no image was given: this run was made from tables of outputs alone; "
+                       "expected a run of `xaimed audit MODEL --dataset NAME`")
     values = _values(folder, "image", None).astype(np.float32) / np.float32(65535.0)
     return values[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
 

@@ -148,6 +148,16 @@ def masked(image: Tensor, content: Tensor, masks: Tensor, chunk: int = 8) -> Ite
         yield torch.where(part[:, None], content, image)
 
 
+def shown(image: Tensor, content: Tensor, seen: Tensor) -> Tensor:
+    """(B, C, h, w): `image` as far as it is seen and `content` (both (1, C, h, w)) for the rest.
+
+    seen: (B, h, w), bool or a share in [0, 1]; in between the two are mixed.
+    """
+    if seen.dtype == torch.bool:
+        return torch.where(seen[:, None], image, content)
+    return torch.lerp(content, image, seen[:, None].to(image))
+
+
 def grid_regions(height: int, width: int, tissue: Tensor, count: int) -> Tensor:
     """int64 (h, w): square regions of the tissue numbered from 0, about `count` of them; -1 is air.
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from xaimed.content import folder
 from xaimed.errors import PlanError, unknown
+from xaimed.imaging.preprocessing import preprocessing_of
 from xaimed.metrics.criteria import KEYS, criteria_of
 from xaimed.metrics.matching import HIT_RULES
+from xaimed.metrics.yard import Yard
 from xaimed.settings import read_table, settings
 
 
@@ -31,7 +33,8 @@ class Explaining:
 
     metrics: plug-in names of explanation metrics, empty for all; metric_parameters: their fields by name.
     gate_scenes: how many targets the sanity gate looks at, 0 switches it off; gate_stages: in how many steps it
-    randomises. targets: at most so many targets a case, best score first, 0 for all.
+    randomises from the output down; gate_alone: in how many parts it does so one part at a time, 0 for not at all.
+    targets: at most so many targets a case, best score first, 0 for all. axis: how its null and ceiling are measured.
     """
 
     methods: tuple[str, ...] = ("grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap", "random_map")
@@ -40,12 +43,14 @@ class Explaining:
     metric_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gate_scenes: int = 8
     gate_stages: int = 4
+    gate_alone: int = 0
     targets: int = 0
+    axis: Yard = field(default_factory=Yard)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An audit plan. criteria: tables of name, at_least, and optionally rule and on ("low" or "value").
+    """An audit plan. criteria: tables of name, at_least or at_most, and optionally rule, group and on.
 
     preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
     """
@@ -79,12 +84,19 @@ def plan_of(table: Mapping[str, Any]) -> Plan:
     """The plan of a parsed TOML table."""
     values = dict(table)
     values["judging"] = settings(Judging, values.get("judging", {}), "judging")
-    values["explaining"] = settings(Explaining, values.get("explaining", {}), "explaining")
+    values["explaining"] = _explaining(values.get("explaining", {}))
     plan = settings(Plan, values, "plan")
+    preprocessing_of(plan.preprocessing)
     for criterion in plan.criteria:
         _refuse_unknown_keys(criterion)
     criteria_of({"criteria": plan.criteria})
     return plan
+
+
+def _explaining(table: object) -> Explaining:
+    if isinstance(table, Mapping) and "axis" in table:
+        table = {**table, "axis": settings(Yard, table["axis"], "explaining.axis")}
+    return settings(Explaining, table, "explaining")
 
 
 def plan_text(plan: Plan) -> str:

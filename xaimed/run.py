@@ -28,6 +28,7 @@ FORMAT_VERSION = 1
 TABLES = ("cases", "truth", "predictions", "scores")
 FILES = (*(f"{name}.parquet" for name in TABLES), "results.json", "findings.json", "plan.toml", "log.jsonl")
 
+AXIS_NUMBERS = ("accuracy", "explain", "plausibility", "agreement", "correlation", "no_room")
 AXIS_COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
                 "explainability_low", "explainability_high", "gate", "cases")
 
@@ -105,8 +106,8 @@ class Run:
 
         rows = self._json("results.json").get("axis", [])
         table = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(AXIS_COLUMNS))
-        numbers = [name for name in AXIS_COLUMNS if name in table and name.startswith(("accuracy", "explain"))]
-        return table.astype({name: float for name in numbers if name != "accuracy_name"})
+        numbers = [name for name in table if str(name).startswith(AXIS_NUMBERS) and name != "accuracy_name"]
+        return table.astype(dict.fromkeys(numbers, float))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -124,8 +125,13 @@ class Run:
         """float32 (H, W), signed, in original pixels. Raises NotFound for an unknown case, target, method."""
         return mapfile.read_map(self._maps(case), target, method)
 
+    @property
+    def pictured(self) -> bool:
+        """Whether images were given; False for a run that was made from tables of outputs alone."""
+        return bool(self.meta.get("pictured", True))
+
     def image(self, case: str) -> Floats:
-        """float32 (C, H, W) in [0, 1]."""
+        """float32 (C, H, W) in [0, 1]. Raises NotFound where no image was given."""
         return mapfile.read_image(self._maps(case))
 
     def log_entries(self) -> tuple[ledger.Entry, ...]:

@@ -6,7 +6,7 @@ one image and one scalar function of it; no method has a special case for any of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -15,16 +15,32 @@ from xaimed.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
+class Stages:
+    """How K scores come about in two stages, of which the first is the same for all and holds nearly all the work.
+
+    features: (B, C, h, w) to a tuple of feature maps (B, N, h', w'). uses: for each scene the index of the one map
+    that its score depends on. score: copies (M, N, h', w') of one map and M scenes that use it to (M,), row i being
+    the score of scene i of the list from copy i: no copy meets another, so one backward pass gives every gradient.
+    """
+
+    features: Callable[[Tensor], tuple[Tensor, ...]]
+    uses: tuple[int, ...]
+    score: Callable[[Tensor, Sequence[int]], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
 class Joint:
     """What the K scenes of one image share, so that one pass serves them all.
 
     scores: (B, C, h, w) to (B, K), differentiable; column k is the score of scene k, as its own `score` gives it.
-    similarities: (B, C, h, w) to (B, K) in [0, 1] without gradient, likewise. size: K.
+    similarities: (B, C, h, w) to (B, K) in [0, 1] without gradient, likewise. size: K. stages: the same scores in two
+    stages, or None where the model has no such parts.
     """
 
     scores: Callable[[Tensor], Tensor]
     similarities: Callable[[Tensor], Tensor]
     size: int
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +57,7 @@ class Scene:
     chunk: how many images one forward pass may hold.
     joint, column: what the scenes of one image share, with this scene's place in it; None where each scene has its
     own image. Scenes with the same `joint` object have the same `image`, `tissue`, `network` and `layers`.
+    layer: the name among `layers` that a CAM takes by itself; "" stands for the last.
     """
 
     case: str
@@ -56,3 +73,4 @@ class Scene:
     chunk: int = 8
     joint: Joint | None = None
     column: int = 0
+    layer: str = ""

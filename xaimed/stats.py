@@ -182,19 +182,29 @@ def obuchowski_variance(scores: Array, positive: Bools, clusters: Sequence[str])
 
     NaN with fewer than two clusters that hold a positive, or a negative.
     """
-    under, over = placements(scores, positive)
-    area = float(np.mean(under)) if len(under) and len(over) else math.nan
+    found = float(obuchowski_covariance(scores[None], positive, clusters)[1][0, 0])
+    return found if math.isnan(found) else max(0.0, found)
+
+
+def obuchowski_covariance(scores: Array, positive: Bools, clusters: Sequence[str]) -> tuple[Array, Array]:
+    """(k,) AUCs of k models and their (k, k) covariance when rows of one cluster depend on each other.
+
+    scores: (k, n). Obuchowski 1997, for several models on the same rows; with a row a cluster it is close to
+    DeLong's. NaN with fewer than two clusters that hold a positive, or a negative.
+    """
+    areas = auc_rows(scores, positive)
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     count = int(index.max(initial=-1)) + 1
-    yes = np.bincount(index[positive], under - area, count)
-    no = np.bincount(index[~positive], over - area, count)
     with_yes, with_no = len(np.unique(index[positive])), len(np.unique(index[~positive]))
     if min(with_yes, with_no, count) < 2:
-        return math.nan
-    m, n = len(under), len(over)
-    own = with_yes / (with_yes - 1) * float(yes @ yes) / m**2
-    other = with_no / (with_no - 1) * float(no @ no) / n**2
-    return max(0.0, own + other + 2 * count / (count - 1) * float(yes @ no) / (m * n))
+        return areas, np.full((len(scores), len(scores)), np.nan)
+    parts = [placements(row, positive) for row in scores]
+    yes = np.stack([np.bincount(index[positive], p[0] - a, count) for p, a in zip(parts, areas, strict=True)])
+    no = np.stack([np.bincount(index[~positive], p[1] - a, count) for p, a in zip(parts, areas, strict=True)])
+    m, n = int(positive.sum()), int((~positive).sum())
+    cross = (yes @ no.T + no @ yes.T) * count / (count - 1) / (m * n)
+    own = with_yes / (with_yes - 1) * (yes @ yes.T) / m**2 + with_no / (with_no - 1) * (no @ no.T) / n**2
+    return areas, own + cross
 
 
 def auc_interval(area: float, variance: float, level: float = 0.95,

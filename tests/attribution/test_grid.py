@@ -51,19 +51,19 @@ def test_followed_positions_are_the_centres_of_what_the_cells_see(names: list[st
         out = net(image)
     grid = geometry.of(out)
     assert grid is not None
-    assert (grid.rows.start, grid.rows.step) == pytest.approx(centre_by_gradient(net, 192), abs=1e-6)
+    assert (grid.axes[0].start, grid.axes[0].step) == pytest.approx(centre_by_gradient(net, 192), abs=1e-6)
 
 
 def test_cells_move_closer_where_a_map_grows() -> None:
     image = torch.rand(1, 1, 8, 8)
     with torch.no_grad(), Geometry(image) as geometry:
         doubled = functional.interpolate(image, scale_factor=2, mode="bilinear")
-        assert geometry.of(doubled) == Grid(Axis(-0.25, 0.5), Axis(-0.25, 0.5))
+        assert geometry.of(doubled) == Grid((Axis(-0.25, 0.5), Axis(-0.25, 0.5)))
         # Output 2 i of this transposed convolution is centred on input i.
         grown = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1)(image)
-        assert geometry.of(grown) == Grid(Axis(0.0, 0.5), Axis(0.0, 0.5))
+        assert geometry.of(grown) == Grid((Axis(0.0, 0.5), Axis(0.0, 0.5)))
         pooled = functional.adaptive_avg_pool2d(image, 4)
-        assert geometry.of(pooled) == Grid(Axis(0.5, 2.0), Axis(0.5, 2.0))
+        assert geometry.of(pooled) == Grid((Axis(0.5, 2.0), Axis(0.5, 2.0)))
 
 
 def test_resnet_cells_lie_on_every_32nd_pixel_and_pools_in_the_middle_of_their_block() -> None:
@@ -74,9 +74,9 @@ def test_resnet_cells_lie_on_every_32nd_pixel_and_pools_in_the_middle_of_their_b
     )
     with torch.no_grad(), Geometry(image) as geometry:
         features = nn.Sequential(*list(net.children())[:-2])(image)
-        assert geometry.of(features) == Grid(Axis(0.0, 32.0), Axis(0.0, 32.0))
+        assert geometry.of(features) == Grid((Axis(0.0, 32.0), Axis(0.0, 32.0)))
         pooled = blocks(image)
-        assert geometry.of(pooled) == Grid(Axis(15.5, 32.0), Axis(15.5, 32.0))
+        assert geometry.of(pooled) == Grid((Axis(15.5, 32.0), Axis(15.5, 32.0)))
 
 
 def test_what_cannot_be_followed_has_no_grid() -> None:
@@ -95,7 +95,7 @@ def test_an_even_spread_is_half_pixel_bilinear_interpolation() -> None:
 
 
 def test_a_ramp_on_the_grid_is_the_ramp_on_the_image() -> None:
-    grid = Grid(Axis(3.0, 4.0), Axis(0.0, 2.0))
+    grid = Grid((Axis(3.0, 4.0), Axis(0.0, 2.0)))
     rows, columns = torch.arange(6.0) * 4 + 3, torch.arange(9.0) * 2
     laid = lay(rows[:, None] + 10 * columns[None], grid, (24, 17))
     truth: Tensor = torch.arange(24.0).clamp(3, 23)[:, None] + 10 * torch.arange(17.0)[None]

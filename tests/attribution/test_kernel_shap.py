@@ -10,7 +10,7 @@ from torch import Tensor
 from tests.attribution.networks import SIZE, Linear, Wrapped, images, scene, small_cnn
 from xaimed.attribution import KernelSHAP
 from xaimed.attribution.baseline import baseline
-from xaimed.attribution.kernel_shap import _labels
+from xaimed.attribution.regions import Shape, region_labels
 from xaimed.errors import PlanError
 
 HALF = SIZE // 2
@@ -23,13 +23,13 @@ def quarters() -> np.ndarray:
 
 @pytest.mark.parametrize("evaluations", [256, 60])
 @pytest.mark.parametrize("shape", ["grid", "slic"])
-def test_a_linear_model_is_exact(evaluations: int, shape: str) -> None:
+def test_a_linear_model_is_exact(evaluations: int, shape: Shape) -> None:
     net, image = Linear(), images(1)
     view = scene(net, image)
-    method = KernelSHAP(regions=16, evaluations=evaluations, shape=shape)  # type: ignore[arg-type]
+    method = KernelSHAP(regions=16, evaluations=evaluations, shape=shape)
     found = method.attribute(view)
     content = baseline(view, "blur")
-    labels = _labels(view, content, 16, shape).numpy()
+    labels = region_labels(view, content, (16, shape)).numpy()
     gains = (net.weight * (image - content)).detach()[0, 0].double().numpy()
     for region in range(labels.max() + 1):
         inside = labels == region
@@ -57,7 +57,7 @@ def test_it_equals_shap_over_the_same_regions() -> None:
         import shap
     net, image = small_cnn(), images(1)
     view = scene(net, image)
-    content, labels = baseline(view, "blur"), _labels(view, baseline(view, "blur"), 9, "grid")
+    content, labels = baseline(view, "blur"), region_labels(view, baseline(view, "blur"), (9, "grid"))
 
     def play(members: np.ndarray) -> np.ndarray:
         seen = torch.from_numpy(members > 0.5)[:, labels][:, None]
@@ -89,12 +89,12 @@ def test_superpixels_follow_an_edge() -> None:
     disc = (rows - 30) ** 2 + (columns - 34) ** 2 < 15**2
     image[..., disc] = 1.0
     view = scene(Linear(64), image)
-    labels = _labels(view, torch.zeros_like(image), 30, "slic")
+    labels = region_labels(view, torch.zeros_like(image), (30, "slic"))
     mixed = sum(
         int(min((labels[disc] == region).sum(), (labels[~disc] == region).sum()))
         for region in labels.unique()
     )
-    grid = _labels(view, torch.zeros_like(image), 30, "grid")
+    grid = region_labels(view, torch.zeros_like(image), (30, "grid"))
     straddling = sum(int(min((grid[disc] == r).sum(), (grid[~disc] == r).sum())) for r in grid.unique())
     assert mixed < straddling / 3
 

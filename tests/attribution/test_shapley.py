@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from xaimed.attribution.shapley import Game, exact_values, kernel_values, sampled, shapley_values
+from xaimed.attribution.shapley import Game, exact_values, kernel_values, permutation_values, sampled, shapley_values
 
 
 def by_permutations(game: Game, players: int) -> NDArray[np.float64]:
@@ -111,3 +111,23 @@ def test_more_evaluations_are_nearer() -> None:
 def test_a_game_that_is_not_finite_has_no_values() -> None:
     assert np.isnan(shapley_values(lambda members: np.full(len(members), np.nan), 20, 100, 0)).all()
     assert np.isnan(shapley_values(lambda members: np.full(len(members), np.nan), 3, 100, 0)).all()
+
+
+@pytest.mark.parametrize("evaluations", [1024, 60])
+def test_several_games_at_once_are_the_games_one_by_one(evaluations: int) -> None:
+    games = [pairwise_game(10, 0), random_game(10, 1)]
+    both = shapley_values(lambda members: np.stack([g(members) for g in games], 1), 10, evaluations, 3)
+    for column, game in enumerate(games):
+        assert np.allclose(both[:, column], shapley_values(game, 10, evaluations, 3), atol=1e-9)
+
+
+def test_a_game_that_is_not_finite_spoils_no_other() -> None:
+    whole = pairwise_game(20, 0)
+    both = shapley_values(lambda m: np.stack([whole(m), np.full(len(m), np.nan)], 1), 20, 100, 0)
+    assert np.allclose(both[:, 0], shapley_values(whole, 20, 100, 0))
+    assert np.isnan(both[:, 1]).all()
+
+
+def test_an_order_and_its_reverse_make_pairwise_games_exact() -> None:
+    game = pairwise_game(9, 4)
+    assert np.allclose(permutation_values(game, 9, 18, 0), exact_values(game, 9), atol=1e-9)

@@ -81,8 +81,11 @@ def test_split_overlap() -> None:
     asked(OVERLAP, run_of(training={}), "NOT ASSESSED", "does not say")
     asked(OVERLAP, run_of(training={"dataset": "phantom"}), "NOT ASSESSED", "'phantom'", "'films'")
     asked(OVERLAP, run_of(training={**SAME, "manifest": "cd34"}), "concern", "manifests differ")
-    asked(OVERLAP, run_of(training={"patients": ["p3", "x"]}), "fail", "1 of them", "p3")
-    asked(OVERLAP, run_of(training={"patients": ["x"]}), "pass", "0 of them are among the 1 patients")
+    asked(OVERLAP, run_of(training={**SAME, "patients": ["x"], "validation_patients": ["p3"]}), "fail", "p3")
+    asked(OVERLAP, run_of(training={"dataset": "others", "patients": ["p3"]}), "NOT ASSESSED", "'others'")
+    asked(OVERLAP, run_of(training={**SAME, "patients": ["p3", "x"]}), "fail", "1 of them", "p3")
+    apart = {**SAME, "patients": ["x"], "validation_patients": ["y"]}
+    asked(OVERLAP, run_of(training=apart), "pass", "0 of them are among the 2 patients")
 
 
 @pytest.mark.parametrize(("chosen", "split", "outcome"), [
@@ -90,6 +93,13 @@ def test_split_overlap() -> None:
     ("val", "val", "fail"), ("val", "all", "fail"), (None, "test", "NOT ASSESSED")])
 def test_operating_point(chosen: str | None, split: str, outcome: str) -> None:
     asked(OPERATING_POINT, run_of(training={"operating_point_split": chosen}, data={"split": split}), outcome, "0.42")
+
+
+def test_an_operating_point_from_other_data_is_judged_on_any_split() -> None:
+    training = {"operating_point_split": "val", "dataset": "others"}
+    asked(OPERATING_POINT, run_of(training=training, data={"split": "all"}), "pass", "0.42", "'others'")
+    tested = {**training, "operating_point_split": "test"}
+    asked(OPERATING_POINT, run_of(training=tested, data={"split": "test"}), "fail")
 
 
 def test_duplicate_images() -> None:
@@ -129,6 +139,12 @@ def test_sanity_gate() -> None:
             score("grad_cam", "gate_null", 0.35, "", ""), score("random_map", "deletion_auc[blur]", 0.5)]
     found = asked(GATE, run_of(scores=rows), "pass", "1 of 1 methods", "keep 0.20", "have 0.35")
     assert found.evidence["grad_cam"] == "pass"
+    control = [*rows, score("random_map", "gate", 1.0, "", "")]
+    asked(GATE, run_of(scores=control), "fail", "random_map cannot look at the model")
+    asked(GATE, run_of(scores=[*rows, score("sobel", "gate", 0.0, "", "")]), "pass", "1 of 1 methods")
+    asked(GATE, run_of(scores=[*rows, score("oracle", "deletion_auc[blur]", 0.1)]), "pass", "1 of 1 methods")
+    blind = [*rows, score("grad_cam", "target_contrast", 0.0, "", "")]
+    asked(GATE, run_of(scores=blind), "concern", "grad_cam hardly change with the target")
     asked(GATE, run_of(scores=[*rows, score("saliency", "gate", 0.0, "", "")]), "concern", "1 of 2", "saliency fail")
     asked(GATE, run_of(scores=[*rows, score("saliency", "energy_lift", 2.0)]), "NOT ASSESSED", "saliency NOT ASSESSED")
     asked(GATE, run_of(), "not applicable")
@@ -190,11 +206,15 @@ def test_subgroup_gap() -> None:
     asked(GAP, run_of(estimates=[small]), "NOT ASSESSED", "1 of 1 cells")
     asked(GAP, run_of(estimates=[cell("site=A", 0.8), small]), "NOT ASSESSED", "1 of 2 cells")
     asked(GAP, run_of(), "NOT ASSESSED", "No group")
+    others = [cell("model=a", 0.5), cell("model=b", 0.9), cell("reader=c", 0.3), cell("reader=d", 0.7)]
+    asked(GAP, run_of(estimates=others), "NOT ASSESSED", "No group")
 
 
 def test_all_checks_on_a_stored_run(example_run: Path) -> None:
     run = Run.open(example_run)
-    found = {f.code: f for f in (registry.load("checks", name).CHECK.run(run) for name in registry.names("checks"))}
+    found = {f.code: f for f in run_checks(run)}
+    assert list(found) == sorted(found)
+    assert len(found) == len(registry.names("checks"))
     assert found["XM401"].outcome == "concern"
     assert found["XM301"].outcome == "concern"
     assert "gradient_shap fail" in found["XM301"].statement

@@ -17,6 +17,8 @@ from xaimed.attribution.method import Map, Method
 
 def made(name: str) -> Method:
     method: Method = registry.load("attribution", name).METHOD()
+    if method.extra:
+        pytest.importorskip("zennit", reason=f"the extra {method.extra!r} is not installed")
     return method
 
 

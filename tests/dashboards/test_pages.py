@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed")
 
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+pytestmark = pytest.mark.usefixtures("no_cache")
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
 PAGES = ("overview", "cases", "case", "performance", "provenance")
-
-
-@pytest.fixture(autouse=True)
-def no_cache() -> Iterator[None]:
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 @pytest.fixture

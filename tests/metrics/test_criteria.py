@@ -37,6 +37,15 @@ def test_the_interval_decides_where_it_is_asked(limit: float, on: str, answer: s
     assert f"at least {limit:g}" in found[0].statement
 
 
+@pytest.mark.parametrize(("limit", "on", "answer"), [
+    (0.90, "high", "met"), (0.85, "high", "inconclusive"), (0.70, "high", "not met"),
+    (0.80, "value", "met"), (0.79, "value", "not met")])
+def test_an_upper_bound_is_judged_from_the_other_end(limit: float, on: str, answer: str) -> None:
+    found = judgements_of(plan(name="image AUC malignant", at_most=limit, on=on), RESULTS)
+    assert found[0].answer == answer
+    assert f"at most {limit:g}" in found[0].statement
+
+
 def test_a_rate_that_was_not_reached_is_judged_at_the_end_of_the_curve() -> None:
     name = "sensitivity at 0.5 false positives per image"
     found = judgements_of(plan(name=name, rule="centre in box", at_least=0.9), RESULTS)[0]
@@ -68,6 +77,7 @@ def test_a_group_can_be_asked() -> None:
 @pytest.mark.parametrize("row", [
     {"name": "x"}, {"at_least": 0.5}, {"name": "x", "at_least": "much"}, {"name": "x", "at_least": math.nan},
     {"name": "x", "at_least": 0.5, "on": "high"}, {"name": "x", "at_least": 0.5, "colour": "red"}, "x",
+    {"name": "x", "at_most": 0.5, "on": "low"}, {"name": "x", "at_most": 0.5, "at_least": 0.1},
     {"name": "x", "at_least": True}, {"name": 3, "at_least": 0.5}])
 def test_a_criterion_that_cannot_be_read_is_refused(row: object) -> None:
     with pytest.raises(PlanError, match=r"criteri|expected"):

@@ -52,12 +52,12 @@ def test_a_copy_of_every_image_of_every_patient_changes_no_bootstrap_interval() 
 def test_every_estimate_says_its_unit_interval_and_denominator() -> None:
     found = judge(*random_tables(60, 4).parts(), 0.5, FEW)
     for estimate in found.estimates:
-        assert estimate.unit in ("image", "patient", "lesion")
+        assert estimate.unit in ("image", "patient", "lesion", "mark")
         assert estimate.interval
         assert estimate.denominator is not None
         if not math.isnan(estimate.low):
-            # The basic interval of the ECE may lie beside its value, which is biased upward.
-            assert estimate.low <= estimate.value <= estimate.high or estimate.name == "ECE"
+            # The ECE and the parts of the Brier score are biased upward, so their interval may lie beside the value.
+            assert estimate.low <= estimate.value <= estimate.high or estimate.name.startswith(("ECE", "Brier score,"))
     assert json.dumps(found.to_json(), allow_nan=False)
     assert found.estimates[0].name == "image AUC malignant"
 
@@ -143,7 +143,9 @@ def test_a_point_that_is_no_number_is_refused() -> None:
 
 
 def test_the_metrics_come_in_their_order() -> None:
-    assert [metric.name for metric in model_metrics()] == ["roc", "operating", "froc", "calibration", "subgroups"]
+    assert [metric.name for metric in model_metrics()] == [
+        "roc", "partial_auc", "operating", "confusion", "froc", "afroc", "average_precision", "views", "calibration",
+        "calibration_line", "decision_curve", "subgroups"]
 
 
 def test_three_hundred_images_with_2000_resamples_take_seconds() -> None:

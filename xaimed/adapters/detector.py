@@ -1,51 +1,32 @@
 """A two-stage detector: boxes in original pixels, and scenes whose scalar is the score of one frozen RoI.
 
 The region proposal network gets no gradient from a detection (torchvision detaches its boxes), so a gradient
-explanation here is conditional on the proposal. The similarity runs the whole detector again, proposals included.
+explanation here is conditional on the proposal; the target rpn:d0 explains the objectness behind it. The similarity
+runs the whole detector again, proposals included.
+All boxes of an image share one joint where the whole image costs no more than a window a box.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_iou
 
+from xaimed.adapters.asked import Asked, edge_of
 from xaimed.adapters.modelfile import ModelFile
-from xaimed.adapters.window import Window, reach_of, window_round
-from xaimed.errors import ModelError, TargetError
+from xaimed.adapters.roi import SAME_PLACE, Features, Proposed, TwoStage, each_log_odds, scaled
+from xaimed.adapters.window import Reach, Window, reach_of, window_round
+from xaimed.errors import TargetError
 from xaimed.imaging.geometry import inverse, map_boxes, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare, preprocessing_of
-from xaimed.scene import Scene
-from xaimed.targets import Target, detection_similarity, log_odds
+from xaimed.scene import Joint, Scene, Stages
+from xaimed.target_names import BoxName, box_name
+from xaimed.targets import Target, detection_similarity
 from xaimed.types import Case, Detection, Floats, Mask, Prediction
-
-
-@dataclass(frozen=True, eq=False)
-class Proposed:
-    """The RoI head's output for every proposal: boxes (R, 4) of the best class, probabilities (R, classes + 1).
-
-    proposals (R, 4) are the RoIs that were pooled; all boxes in pixels of the network's input.
-    """
-
-    proposals: Tensor
-    boxes: Tensor
-    probabilities: Tensor
-
-    @property
-    def scores(self) -> Tensor:
-        """(R,): the probability of the best class."""
-        return self.probabilities[:, 1:].max(dim=1).values
-
-    @property
-    def labels(self) -> Tensor:
-        """(R,): the index of the best class, from 0."""
-        return self.probabilities[:, 1:].argmax(dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +35,27 @@ class _Found:
     prepared: Prepared
     proposed: Proposed
     kept: tuple[int, ...]
+    weights: int = 0
+    mirrored: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return int(self.prepared.image.shape[1]), int(self.prepared.image.shape[2])
 
 
 class Detector:
-    """A torchvision Faster R-CNN of `xaimed.architectures` as a Model."""
+    """A torchvision Faster R-CNN, of `xaimed.architectures` or a stock one, as a Model.
+
+    Raises ModelError for a network without the parts of one.
+    """
 
     def __init__(self, file: ModelFile, network: nn.Module, device: str = "cpu") -> None:
-        if not hasattr(network, "roi_heads"):
-            raise ModelError(f"architecture {file.architecture!r} has no RoI heads; expected a two-stage detector")
         self.file, self.device = file, device
         # Channels last is exact and up to twice as fast on a CPU.
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
-        # nn.Module types every attribute as a tensor or a module; torchvision's parts are more than that.
-        self._parts: Any = self.network
+        self._stages = TwoStage(self.network, file.architecture)
         self.steps = preprocessing_of(file.preprocessing)
-        self._reach = reach_of(network.get_submodule("backbone"))
         self._last: _Found | None = None
 
     @property
@@ -82,94 +69,96 @@ class Detector:
         return self.file.classes
 
     def prepare(self, case: Case) -> Prepared:
-        """The filtered, cropped, resized and padded image."""
-        return prepare(case, self.steps)
+        """The filtered, cropped, resized and padded image; a grey one on three equal planes for a colour network."""
+        if self.steps.channels != 3 or case.image.shape[0] != 1:
+            return prepare(case, self.steps)
+        grey = prepare(case, replace(self.steps, channels=1))
+        return replace(grey, image=np.repeat(grey.image, 3, axis=0))
 
     def layers(self) -> Mapping[str, nn.Module]:
-        """The blocks of the backbone by name."""
-        backbone = self.network.get_submodule("backbone")
-        return {f"backbone.{name}": part for name, part in backbone.named_children()}
+        """The blocks of the backbone by name, then the levels of its feature pyramid, if it has one."""
+        return self._stages.layers()
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
-        """Detections by falling score; the score of a class for the image is its best RoI."""
+        """Detections by falling score; the score of a class for the image is its best RoI.
+
+        Where the preprocessing asks for it, that score is the mean over the image and its mirror image.
+        """
         return [self._prediction(self._find(case)) for case in cases]
 
     def targets(self, case: Case, prediction: Prediction) -> list[Target]:
-        """Every detection at or above the operating point, then every lesion that none of them hits."""
+        """Every detection at or above the operating point, then every lesion that none of them hits.
+
+        A box finds one lesion at most, as in the FROC curve: the first, by falling score, not found yet.
+        """
         shown = [d for d in prediction.detections if d.score >= self.file.operating_point]
-        out = [Target(d.name, d.label, d.edges) for d in shown]
-        for number, box in enumerate(case.boxes):
-            if not any(_centre_in(d.edges, box.edges) for d in shown):
-                out.append(Target(f"m{number}", box.label, box.edges))
-        return out
+        missed = dict(enumerate(case.boxes))
+        for detection in shown:
+            hit = [number for number, box in missed.items() if _centre_in(detection.edges, box.edges)]
+            if hit:
+                del missed[hit[0]]
+        return [*(Target(d.name, d.label, d.edges) for d in shown),
+                *(Target(f"m{number}", box.label, box.edges) for number, box in missed.items())]
 
     def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
         """One scene a target: a Target, or the name of a detection ("d0"), a lesion ("m0") or a class (its best box).
 
+        Of each the class score, or an edge of its box in original pixels ("d0:x0"), not cut to the image, or the
+        objectness of the anchor whose proposal lies nearest to it ("rpn:d0").
         Raises TargetError for one that does not exist.
         """
         found = self._find(case)
         prediction = self._prediction(found)
         wanted = self.targets(case, prediction) if targets is None else [
             self._named(target, case, prediction) if isinstance(target, str) else target for target in targets]
-        return [self._scene(found, target) for target in wanted]
+        asked = [self._asked(found, target) for target in wanted]
+        windows = [self._window(found, one) for one in asked]
+        whole = Window(0, 0, found.size[1], found.size[0])
+        if sum(window.area for window in windows) < whole.area:
+            return [self._scene(found, one, window) for one, window in zip(asked, windows, strict=True)]
+        return self._together(found, asked, whole)
 
     def _named(self, name: str, case: Case, prediction: Prediction) -> Target:
         known = {d.name: Target(d.name, d.label, d.edges) for d in prediction.detections}
         known |= {f"m{i}": Target(f"m{i}", box.label, box.edges) for i, box in enumerate(case.boxes)}
         for detection in reversed(prediction.detections):
             known[detection.label] = known[detection.name]
-        if name not in known:
-            raise TargetError(f"case {case.id}: no target {name!r}; expected one of {', '.join(known) or 'none: the '}"
-                              f"{'' if known else 'detector finds nothing here'}")
-        return known[name]
+        parts = BoxName("score", name) if name in known else box_name(name)
+        if not known:
+            raise TargetError(f"case {case.id}: no target {name!r}; expected none: the detector finds nothing here")
+        if parts.box not in known:
+            raise TargetError(f"case {case.id}: no target {name!r}; expected one of {', '.join(known)}, an edge of one "
+                              "(d0:x0, d0:y0, d0:x1, d0:y1) or its objectness (rpn:d0)")
+        target = known[parts.box]
+        return replace(target, name=parts.renamed(target.name))
 
     def _find(self, case: Case) -> _Found:
-        if self._last is not None and self._last.case is case:
+        weights = sum(weight._version for weight in self.network.parameters())
+        if self._last is not None and self._last.case is case and self._last.weights == weights:
             return self._last
         prepared = self.prepare(case)
         image = torch.from_numpy(prepared.image)[None].to(self.device)
         with torch.no_grad():
             proposed = self.propose(image)[0]
-        heads = self._parts.roi_heads
+            mirrored = self._best(self.propose(image.flip(-1))[0]) if self.steps.mirror else None
+        heads = self._stages.heads
         # One box a place: the classes of a RoI compete, so that a mass is not reported twice.
         kept = batched_nms(proposed.boxes, proposed.scores, torch.zeros_like(proposed.labels),
                            heads.nms_thresh)[:heads.detections_per_img]
         kept = kept[proposed.scores[kept] >= heads.score_thresh]
-        self._last = _Found(case, prepared, proposed, tuple(int(i) for i in kept))
+        solid = _inside(proposed.boxes[kept], prepared.size)
+        self._last = _Found(case, prepared, proposed, tuple(int(i) for i in kept[solid]), weights, mirrored)
         return self._last
+
+    def _best(self, proposed: Proposed) -> Tensor:
+        """(classes,): the score of the best RoI of each class."""
+        if not len(proposed.probabilities):
+            return torch.zeros(len(self.classes), device=self.device)
+        return proposed.probabilities[:, 1:].max(dim=0).values
 
     def propose(self, images: Tensor) -> list[Proposed]:
         """What the detector finds in each of the images (B, C, h, w), before non-maximum suppression."""
-        net = self._parts
-        batch, _ = net.transform(list(images))
-        features = _named(net.backbone(batch.tensors))
-        proposals, _ = net.rpn(batch, features)
-        logits, deltas = self._head(features, proposals, batch.image_sizes)
-        size = (int(images.shape[-2]), int(images.shape[-1]))
-        out, start = [], 0
-        for rois in proposals:
-            part = slice(start, start + len(rois))
-            out.append(self._decoded(rois, logits[part], deltas[part], size))
-            start += len(rois)
-        return out
-
-    def _head(self, features: Mapping[str, Tensor], rois: list[Tensor], sizes: list[tuple[int, int]]
-              ) -> tuple[Tensor, Tensor]:
-        heads = self._parts.roi_heads
-        pooled = heads.box_roi_pool(features, rois, sizes)
-        logits, deltas = heads.box_predictor(heads.box_head(pooled))
-        return logits, deltas
-
-    def _decoded(self, rois: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int]) -> Proposed:
-        probabilities = logits.softmax(dim=1)
-        boxes = self._parts.roi_heads.box_coder.decode(deltas, [rois])
-        best = probabilities[:, 1:].argmax(dim=1) + 1
-        chosen = boxes[torch.arange(len(boxes), device=boxes.device), best]
-        limit = torch.tensor([size[1], size[0], size[1], size[0]], device=boxes.device)
-        chosen = torch.minimum(chosen.clamp(min=0), limit)
-        solid = (chosen[:, 2] - chosen[:, 0] > 1) & (chosen[:, 3] - chosen[:, 1] > 1)
-        return Proposed(rois[solid], chosen[solid], probabilities[solid])
+        return self._stages.propose(images)
 
     def _prediction(self, found: _Found) -> Prediction:
         proposed = found.proposed
@@ -179,67 +168,147 @@ class Detector:
             Detection(f"d{rank}", self.classes[int(proposed.labels[i])], float(proposed.scores[i]),
                       *(float(v) for v in boxes[rank]))
             for rank, i in enumerate(found.kept))
-        best = proposed.probabilities[:, 1:].max(dim=0).values if len(proposed.probabilities) else torch.zeros(
-            len(self.classes))
+        best = self._best(proposed)
+        if found.mirrored is not None:
+            best = (best + found.mirrored) / 2
         return Prediction(found.case.id, detections, {
             name: float(best[i]) for i, name in enumerate(self.classes)})
 
-    def _scene(self, found: _Found, target: Target) -> Scene:
+    def _asked(self, found: _Found, target: Target) -> Asked:
         if target.label not in self.classes or target.box is None:
             raise TargetError(f"target {target.name!r} of class {target.label!r}; expected a box of one of the classes "
                               f"{', '.join(self.classes)}")
-        roi, wanted = self._roi(found, target)
-        size = (int(found.prepared.image.shape[1]), int(found.prepared.image.shape[2]))
-        window = window_round(roi[0], self._reach, size)
-        image = window.cut(torch.from_numpy(found.prepared.image)[None]).to(self.device)
-        box = window.shifted(_inward(found.prepared, target.box).to(roi))
-        return Scene(
-            case=found.case.id, target=target.name, image=image.contiguous(),
-            tissue=window.cut(torch.from_numpy(found.prepared.tissue)).to(self.device),
-            score=self._score(window.shifted(roi), 1 + self.classes.index(target.label)),
-            similarity=self._similarity(box, wanted), network=self.network, layers=self.layers(),
-            place=_placed(found.prepared, window), lesion=_lesion(found, target, window, self.device),
-            chunk=1 if self.device == "cpu" else 16)
-
-    def _roi(self, found: _Found, target: Target) -> tuple[Tensor, Tensor]:
-        """The proposal (1, 4) behind a detection, or the best one over a missed lesion, and the class scores."""
         index = 1 + self.classes.index(target.label)
-        box = _inward(found.prepared, target.box or (0, 0, 1, 1)).to(self.device)
-        proposed = found.proposed
+        box = _inward(found.prepared, target.box).to(self.device)
+        name = box_name(target.name)
+        roi, wanted = self._roi(found, name.box, box, index)
+        asked = Asked(target, roi, box[0], index, wanted)
+        if name.kind == "edge":
+            height, width = self._stages.resized(found.size)
+            scale = (found.size[1] / width, found.size[0] / height)
+            return replace(asked, edge=edge_of(found.prepared, name.side, scale))
+        if name.kind == "objectness":
+            with torch.no_grad():
+                return replace(asked, anchor=self._stages.anchor_behind(self._image(found), roi))
+        return asked
+
+    def _image(self, found: _Found) -> Tensor:
+        return torch.from_numpy(found.prepared.image)[None].to(self.device)
+
+    def _roi(self, found: _Found, name: str, box: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """The proposal (4,) behind a detection, or the best one over a missed lesion, and the class scores."""
+        proposed, resized = found.proposed, scaled(box, found.size, self._stages.resized(found.size))
         wanted = torch.zeros(len(self.classes), device=self.device)
         wanted[index - 1] = 1.0
         if not len(proposed.boxes):
-            return box, wanted
-        if target.name.startswith("d"):
-            near = int(box_iou(proposed.boxes, box)[:, 0].argmax())
-            return proposed.proposals[near][None], proposed.probabilities[near, 1:]
-        overlap = box_iou(proposed.proposals, box)[:, 0]
+            return resized[0], wanted
+        if name.startswith("d"):
+            overlap = box_iou(proposed.boxes, box)[:, 0]
+            # Several proposals may end in one place: the one that is surest of the class made the detection.
+            sure = proposed.probabilities[:, index].where(overlap >= overlap.max() - SAME_PLACE, -1.0)
+            near = int(sure.argmax())
+            return proposed.proposals[near], proposed.probabilities[near, 1:]
+        overlap = box_iou(proposed.proposals, resized)[:, 0]
         near = int(overlap.argmax())
-        return (proposed.proposals[near][None] if overlap[near] > 0.1 else box), wanted
+        return (proposed.proposals[near] if overlap[near] > 0.1 else resized[0]), wanted
 
-    def _score(self, roi: Tensor, index: int) -> Callable[[Tensor], Tensor]:
-        def score(images: Tensor) -> Tensor:
-            batch, _ = self._parts.transform(list(images))
-            features = _named(self._parts.backbone(batch.tensors))
-            logits, _ = self._head(features, [roi] * len(images), batch.image_sizes)
-            return log_odds(logits, index)
+    def _window(self, found: _Found, asked: Asked) -> Window:
+        # The anchors of a window would lie elsewhere and have other numbers.
+        reach = self._reach(found) if asked.anchor is None else None
+        return window_round(asked.roi, reach, found.size)
 
-        return score
+    def _reach(self, found: _Found) -> Reach | None:
+        # A window of a resized input would be resized to another scale.
+        if self._stages.resized(found.size) != found.size:
+            return None
+        return reach_of(self.network.get_submodule("backbone"))
 
-    def _similarity(self, box: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
-        def similarity(images: Tensor) -> Tensor:
+    def _together(self, found: _Found, asked: Sequence[Asked], whole: Window) -> list[Scene]:
+        joint = self._joint(asked)
+        return [replace(self._scene(found, one, whole), joint=joint, column=column)
+                for column, one in enumerate(asked)]
+
+    def _joint(self, asked: Sequence[Asked]) -> Joint:
+        pooling = len(self._stages.level_names())
+        uses = tuple(self._level(one) if one.anchor is None else pooling + one.anchor.level for one in asked)
+
+        def score(maps: Tensor, columns: Sequence[int]) -> Tensor:
+            some, use = [asked[column] for column in columns], uses[columns[0]]
+            if use >= pooling:
+                places = [one.anchor.place for one in some if one.anchor is not None]
+                return self._stages.objectness([maps], places).diagonal()
+            rois = torch.stack([one.roi for one in some])
+            return _values(some, *self._stages.answers(self._stages.pooled(maps, rois, use), list(rois[:, None])))
+
+        return Joint(self._scores(asked), self._similarities(asked), len(asked),
+                     Stages(self._stages.levels, uses, score))
+
+    def _level(self, asked: Asked) -> int:
+        return self._stages.level_of(asked.roi[None])[0]
+
+    def _scene(self, found: _Found, asked: Asked, window: Window) -> Scene:
+        inside = asked.within(window)
+        scores, similarities = self._scores([inside]), self._similarities([inside])
+        level = asked.anchor.name if asked.anchor else self._stages.level_names()[self._level(inside)]
+        return Scene(
+            case=found.case.id, target=asked.target.name,
+            image=window.cut(self._image(found)).contiguous(),
+            tissue=window.cut(torch.from_numpy(found.prepared.tissue)).to(self.device),
+            score=lambda images: scores(images)[:, 0], similarity=lambda images: similarities(images)[:, 0],
+            network=self.network, layers=self.layers(), place=_placed(found.prepared, window),
+            lesion=_lesion(found, asked.target, window, self.device), chunk=1 if self.device == "cpu" else 16,
+            layer=self._stages.layer(level))
+
+    def _scores(self, asked: Sequence[Asked]) -> Callable[[Tensor], Tensor]:
+        """(B, C, h, w) to (B, K): what each target asks for, with its RoI or anchor frozen."""
+        boxed = [column for column, one in enumerate(asked) if one.anchor is None]
+        anchored = [column for column, one in enumerate(asked) if one.anchor is not None]
+
+        def scores(images: Tensor) -> Tensor:
+            batch = self._stages.batch(images)
+            features = self._stages.features(batch)
+            found: dict[int, Tensor] = {}
+            if boxed:
+                some = [asked[column] for column in boxed]
+                rois = torch.stack([one.roi for one in some])
+                values = _values(some * len(images), *self._stages.outputs(features, rois, batch.image_sizes))
+                found |= zip(boxed, values.view(len(images), len(some)).unbind(1), strict=True)
+            if anchored:
+                found |= zip(anchored, self._objectness(features, [asked[i] for i in anchored]).unbind(1), strict=True)
+            return torch.stack([found[column] for column in range(len(asked))], dim=1)
+
+        return scores
+
+    def _objectness(self, features: Features, asked: Sequence[Asked]) -> Tensor:
+        """(B, K): the objectness of each target's anchor."""
+        maps = list(features.values())
+        return torch.cat([self._stages.objectness([maps[one.anchor.level]], [one.anchor.place])
+                          for one in asked if one.anchor is not None], dim=1)
+
+    def _similarities(self, asked: Sequence[Asked]) -> Callable[[Tensor], Tensor]:
+        """(B, C, h, w) to (B, K), without gradient, from one run of the whole detector."""
+        def similarities(images: Tensor) -> Tensor:
             with torch.no_grad():
-                return torch.stack([detection_similarity(p.boxes, p.probabilities, box[0], wanted)
-                                    for p in self.propose(images)])
+                return torch.stack([torch.stack([
+                    detection_similarity(found.boxes, found.probabilities, one.box, one.wanted) for one in asked])
+                    for found in self.propose(images)])
 
-        return similarity
+        return similarities
 
 
 ADAPTER = Detector
 
 
-def _named(features: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return OrderedDict([("0", features)]) if isinstance(features, Tensor) else features
+def _values(asked: Sequence[Asked], logits: Tensor, boxes: Tensor) -> Tensor:
+    """(R,): a score or an edge from each row of logits (R, classes + 1) and boxes (R, classes + 1, 4)."""
+    scores = each_log_odds(logits, torch.tensor([one.index for one in asked], device=logits.device))
+    edges = {row: one.edge.of(boxes[row, one.index]) for row, one in enumerate(asked) if one.edge is not None}
+    return torch.stack([edges.get(row, score) for row, score in enumerate(scores)]) if edges else scores
+
+
+def _inside(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """bool (R,): the boxes of which more than a pixel's width and height lie on the image, not in its padding."""
+    return (size[1] - boxes[:, 0] > 1) & (size[0] - boxes[:, 1] > 1)
 
 
 def _centre_in(inner: Sequence[float], outer: Sequence[float]) -> bool:
@@ -266,8 +335,9 @@ def lesion_mask(case: Case, target: Target) -> Mask | None:
     """bool (H, W): the reference lesion of a target in original pixels; None for a detection that hits none."""
     if target.box is None:
         return None
+    name = box_name(target.name).box
     hit = [i for i, box in enumerate(case.boxes)
-           if (target.name == f"m{i}" or (target.name.startswith("d") and _centre_in(target.box, box.edges)))]
+           if (name == f"m{i}" or (name.startswith("d") and _centre_in(target.box, box.edges)))]
     if not hit:
         return None
     mask = np.zeros((case.height, case.width), bool)

@@ -24,7 +24,10 @@ Table = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """What a model.pt holds. operating_point: threshold set on validation. digest: sha256 of the tensors."""
+    """What a model.pt holds. operating_point: threshold set on validation. digest: sha256 of the tensors.
+
+    input: "mean" and "std", one value or one a channel, that the network wants its images normalised by.
+    """
 
     architecture: str
     arguments: Table
@@ -36,6 +39,7 @@ class ModelFile:
     calibration: Table = field(default_factory=dict)
     training: Table = field(default_factory=dict)
     card: Table = field(default_factory=dict)
+    input: Table = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -55,11 +59,11 @@ def read_model(path: Path) -> ModelFile:
 
     Raises NotFound for no file, UnsafeFile for a pickle with code, ModelError for anything else that is no model.
     """
-    content = _load(path)
+    content = load_tensors(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise ModelError(f"{path.name}: format {found!r}; expected {FORMAT!r}: make one "
-                         "from plain weights with xaimed.adapters.modelfile.write_model")
+                         "from plain weights with 'xaimed wrap' or xaimed.adapters.modelfile.write_model")
     needed = ("architecture", "arguments", "task", "classes", "preprocessing", "state_dict")
     missing = [key for key in needed if key not in content]
     if missing:
@@ -69,12 +73,13 @@ def read_model(path: Path) -> ModelFile:
         architecture=content["architecture"], arguments=content["arguments"], task=content["task"],
         classes=tuple(content["classes"]), preprocessing=content["preprocessing"], state=content["state_dict"],
         operating_point=float(content.get("operating_point", 0.5)), calibration=content.get("calibration", {}),
-        training=content.get("training", {}), card=content.get("card", {}))
+        training=content.get("training", {}), card=content.get("card", {}), input=content.get("input", {}))
 
 
 KINDS: Mapping[str, type | tuple[type, ...]] = {
     "architecture": str, "arguments": dict, "task": str, "classes": (list, tuple), "preprocessing": dict,
-    "state_dict": dict, "operating_point": (int, float), "calibration": dict, "training": dict, "card": dict}
+    "state_dict": dict, "operating_point": (int, float), "calibration": dict, "training": dict, "card": dict,
+    "input": dict}
 
 
 def _check_kinds(path: Path, content: Table) -> None:
@@ -88,10 +93,14 @@ def _check_kinds(path: Path, content: Table) -> None:
                          f"{AGAIN}")
 
 
-def _load(path: Path) -> object:
+def load_tensors(path: Path, old: bool = False) -> object:
+    """What torch.save wrote: tensors and plain values, never an object with code (weights_only=True, no fallback).
+
+    old: accept files from before torch 1.6, which are no archives, too. Raises NotFound, UnsafeFile, ModelError.
+    """
     if not path.is_file():
         raise NotFound(f"no model file at {path}; expected a model.pt: 'xaimed list models' names those that are here")
-    if path.stat().st_size > LIMIT or not zipfile.is_zipfile(path):
+    if path.stat().st_size > LIMIT or not (old or zipfile.is_zipfile(path)):
         raise ModelError(f"{path.name} is no model file: expected a zip archive of torch.save of at most "
                          f"{LIMIT // 1024**3} GiB; a file of an old or foreign kind may hold code and is not read")
     try:
@@ -103,14 +112,17 @@ def _load(path: Path) -> object:
         raise ModelError(f"{path.name} is damaged or no torch file; expected a model.pt: copy it again") from error
 
 
-def write_model(path: Path, file: ModelFile) -> None:
-    """Write model.pt with half-precision weights, under a temporary name that is renamed when complete."""
-    state = {key: value.half() if value.dtype == torch.float32 else value for key, value in file.state.items()}
+def write_model(path: Path, file: ModelFile, half: bool = True) -> None:
+    """Write model.pt, under a temporary name that is renamed when complete.
+
+    half: weights of single precision in half precision, but for those whose range it does not hold.
+    """
+    state = {key: _halved(value) if half else value for key, value in file.state.items()}
     content = {
         "format": FORMAT, "architecture": file.architecture, "arguments": dict(file.arguments), "task": file.task,
         "classes": list(file.classes), "preprocessing": dict(file.preprocessing), "state_dict": state,
         "operating_point": file.operating_point, "calibration": dict(file.calibration),
-        "training": dict(file.training), "card": dict(file.card)}
+        "training": dict(file.training), "card": dict(file.card), "input": dict(file.input)}
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -120,14 +132,16 @@ def write_model(path: Path, file: ModelFile) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def _halved(value: Tensor) -> Tensor:
+    if value.dtype != torch.float32:
+        return value
+    small = value.half()
+    return small if torch.equal(torch.isfinite(small), torch.isfinite(value)) else value
+
+
 def network_of(file: ModelFile) -> nn.Module:
     """The network in eval mode with its weights in single precision. Raises ModelError where they do not fit."""
-    from xaimed.registry import load
-
-    try:
-        network = load("architectures", file.architecture).build(**file.arguments)
-    except TypeError as error:
-        raise ModelError(f"architecture {file.architecture!r}: {error}; expected its own arguments") from error
+    network = built(file.architecture, file.arguments)
     state = {key: value.float() if value.dtype == torch.float16 else value for key, value in file.state.items()}
     try:
         network.load_state_dict(state)
@@ -136,4 +150,22 @@ def network_of(file: ModelFile) -> nn.Module:
         raise ModelError(f"weights do not fit {file.architecture!r}: {first[:200]}; expected those that were "
                          f"trained with the arguments {dict(file.arguments)}") from error
     network.eval()
-    return network  # type: ignore[no-any-return]
+    return network
+
+
+def built(architecture: str, arguments: Table) -> nn.Module:
+    """The network of an architecture's name: a plug-in, "torchvision/NAME", "timm/NAME" or "factory:MODULE:FUNCTION".
+
+    Raises NotFound with the nearest names, ModelError for arguments that it does not have.
+    """
+    from xaimed.adapters.factory import PREFIX, build_by_factory
+    from xaimed.registry import load
+
+    if architecture.startswith(PREFIX):
+        return build_by_factory(architecture.removeprefix(PREFIX), arguments)
+    named = {"model": architecture} if "/" in architecture else {}
+    module = load("architectures", "zoo" if named else architecture)
+    try:
+        return module.build(**named, **arguments)  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ModelError(f"architecture {architecture!r}: {error}; expected its own arguments") from error

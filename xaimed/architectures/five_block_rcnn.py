@@ -132,6 +132,8 @@ class Stacked(nn.Module):
 
 
 class RegionHead(RPNHead):
+    """One convolution 3x3, then the objectness and the box of each anchor, of a width of its own."""
+
     def __init__(self, channels: int, width: int, anchors: int) -> None:
         super().__init__(channels, anchors)
         shared = nn.Conv2d(channels, width, 3, padding=1)

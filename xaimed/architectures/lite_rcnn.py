@@ -32,7 +32,7 @@ class LiteBackbone(nn.Module):
         self.lateral = nn.Conv2d(BLOCKS[NECK - 1][3], width, 1)
         self.top = nn.Conv2d(BLOCKS[-1][3], width, 1)
         self.smooth = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU())
-        self.out_channels = width
+        self.out_channels, self.channels = width, channels
 
     def forward(self, images: Tensor) -> Tensor:
         """The fused features at stride 16."""
@@ -41,25 +41,24 @@ class LiteBackbone(nn.Module):
         out: Tensor = self.smooth(self.lateral(fine) + functional.interpolate(coarse, fine.shape[-2:], mode="nearest"))
         return out
 
-    def load_imagenet(self, channels: int) -> None:
-        """The ImageNet weights of the blocks. Raises MissingExtra where their package is absent."""
-        for name, value in imagenet_weights(channels).items():
-            number, _, rest = name.partition(".")
-            place = int(number)
-            part, index = (self.fine, place) if place <= NECK else (self.coarse, place - NECK - 1)
-            part.state_dict()[f"{index}.{rest}"].copy_(value)
+
+def start_from_imagenet(network: FasterRCNN) -> None:
+    """The detector with the ImageNet weights in its blocks. Raises MissingExtra where their package is absent."""
+    backbone: LiteBackbone = network.backbone
+    for name, value in imagenet_weights(backbone.channels).items():
+        number, _, rest = name.partition(".")
+        place = int(number)
+        part, index = (backbone.fine, place) if place <= NECK else (backbone.coarse, place - NECK - 1)
+        part.state_dict()[f"{index}.{rest}"].copy_(value)
 
 
 def build(classes: Sequence[str] = ("benign", "malignant"), anchors: Sequence[int] = (32, 64, 128, 256),
-          channels: int = 1, width: int = 128, imagenet: bool = False) -> FasterRCNN:
+          channels: int = 1, width: int = 128) -> FasterRCNN:
     """The detector for images (C, H, W) in [0, 1] whose sides are multiples of 32; class 0 is background.
 
-    anchors: square-root areas in pixels of the network input, each with ratios 1:2, 1:1, 2:1. imagenet: start from
-    the weights of ImageNet (for training; raises MissingExtra where their package is absent).
+    anchors: square-root areas in pixels of the network input, each with ratios 1:2, 1:1, 2:1.
     """
     backbone = LiteBackbone(channels, width)
-    if imagenet:
-        backbone.load_imagenet(channels)
     model = FasterRCNN(
         backbone, rpn_anchor_generator=AnchorGenerator((tuple(anchors),), (RATIOS,)),
         rpn_head=RegionHead(width, width, len(anchors) * len(RATIOS)),

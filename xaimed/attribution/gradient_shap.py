@@ -1,4 +1,4 @@
-"""Gradient SHAP (expected gradients): integrated gradients, averaged over baselines by stratified sampling.
+"""Gradient SHAP (expected gradients): integrated gradients, averaged over baselines.
 
 Erion G, Janizek JD, Sturmfels P, Lundberg SM, Lee SI (2021) "Improving performance of deep learning models
 with axiomatic attribution priors and expected gradients", Nature Machine Intelligence 3:620-631.
@@ -6,45 +6,43 @@ with axiomatic attribution priors and expected gradients", Nature Machine Intell
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from xaimed.attribution.baseline import baseline
-from xaimed.attribution.gradient import chunks, image_gradient, plain_scores
-from xaimed.attribution.integrated_gradients import completeness_error
+from xaimed.attribution.baseline import Background, baseline
+from xaimed.attribution.integrated_gradients import completeness_error, difference
+from xaimed.attribution.memory import Batches
 from xaimed.attribution.method import Map, Method
-from xaimed.errors import InputError, PlanError
+from xaimed.attribution.path import TOGETHER, PathIntegral, between, end_scores, gradients
+from xaimed.errors import PlanError
 from xaimed.scene import Scene
-
-
-class Background:
-    """Images (K, C, h, w) to compare with, on the network's input; its repr names them by digest."""
-
-    def __init__(self, images: Tensor) -> None:
-        if images.ndim != 4 or not len(images) or not bool(torch.isfinite(images).all()):
-            raise InputError(f"background {tuple(images.shape)}; expected finite images (K, C, h, w), K >= 1")
-        self.images = images.detach()
-
-    def __repr__(self) -> str:
-        digest = hashlib.sha256(self.images.cpu().contiguous().numpy().tobytes()).hexdigest()
-        return f"Background({len(self.images)} images, {digest[:12]})"
 
 
 @dataclass(frozen=True)
 class GradientSHAP(Method):
-    """Expected gradients over K baselines, each point on a path drawn from its own stratum.
+    """The mean over K baselines of integrated gradients, within a given number of evaluations.
 
-    samples: evaluations, raised to a multiple of the number of baselines. background: images to compare
-    with; None: `baselines` fills of the image itself, in turn its blurred tissue, its median and noise,
-    with normal noise of `noise` times the tissue's standard deviation. seed: of every draw.
+    With a background of images this is expected gradients; the published estimator draws baseline and place
+    on the path at random, and its sum misses the score's difference by a fifth at 32 evaluations. Here the
+    evaluations go where they are needed: every path is cut into three, then the worst intervals of all paths
+    again (path.py). No value is scaled to make the sum right, so that completeness_error stays a check.
+    A background of more than a third of `samples` images is sampled instead, each image equally often or
+    once, its place on the path drawn from its own stratum.
+
+    samples: evaluations, without those at the ends; with a large background raised to a multiple of its size.
+    background: images to compare with; None: `baselines` fills of the image itself, in turn its blurred
+    tissue, its median and noise, with normal noise of `noise` times the tissue's standard deviation. seed: of
+    every draw.
     """
 
     name: ClassVar[str] = "gradient_shap"
     additive: ClassVar[bool] = True
+    volumes: ClassVar[bool] = True
     samples: int = 48
     baselines: int = 6
     noise: float = 0.1
@@ -59,46 +57,64 @@ class GradientSHAP(Method):
             )
 
     def compute(self, scene: Scene) -> Map:
-        """The map of one scene; facts: samples, baselines, completeness_error, f_input, f_baseline."""
-        generator = torch.Generator().manual_seed(self.seed)
-        starts = self._starts(scene, generator)
-        rounds = -(-self.samples // len(starts))
-        total = torch.zeros(scene.image.shape[-2:], dtype=torch.float64, device=scene.image.device)
-        picks, places = _drawn(len(starts), rounds, generator)
-        for part in chunks(len(picks), scene.chunk):
-            start = starts[picks[part].to(starts.device)]
-            way = scene.image - start
-            share = places[part].to(way).view(-1, 1, 1, 1)
-            total += (image_gradient(scene, start + share * way)[1] * way).sum((0, 1)).double()
-        values = total / len(picks)
-        return self._finished(scene, starts, values)
+        """The map of one scene; facts: samples, baselines, completeness_error, map_error, f_input, f_baseline.
 
-    def _finished(self, scene: Scene, starts: Tensor, values: Tensor) -> Map:
-        ends = plain_scores(scene, torch.cat([starts, scene.image])).double()
-        f_baseline, f_input = float(ends[:-1].mean()), float(ends[-1])
-        facts = {
-            "samples": float(-(-self.samples // len(starts)) * len(starts)),
-            "baselines": float(len(starts)),
-            "completeness_error": completeness_error(values, f_input - f_baseline),
-            "f_input": f_input,
-            "f_baseline": f_baseline,
-        }
-        return Map(values.float().cpu().numpy(), facts)
+        map_error: the estimated relative L2 error for these baselines; NaN where the paths were sampled.
+        """
+        return self.compute_all([scene])[0]
+
+    def compute_all(self, scenes: Sequence[Scene]) -> list[Map]:
+        """The maps of scenes that share a joint, by the same evaluations; facts as for `compute`."""
+        generator = torch.Generator().manual_seed(self.seed)
+        starts = self._starts(scenes[0], generator)
+        ends = end_scores(scenes, torch.cat([starts, scenes[0].image]))
+        if 3 * len(starts) <= self.samples:
+            values, errors, count = self._refined(scenes, starts)
+        else:
+            values, errors, count = self._sampled(scenes, starts, generator)
+        return [
+            _finished(values[k], ends[:, k], {"samples": float(count), "map_error": errors[k]})
+            for k in range(len(scenes))
+        ]
+
+    def _refined(self, scenes: Sequence[Scene], starts: Tensor) -> tuple[Tensor, list[float], int]:
+        path = PathIntegral(scenes, starts, steps=1)
+        path.refine()
+        while path.evaluations + 2 <= self.samples:
+            path.refine(min(TOGETHER, (self.samples - path.evaluations) // 2))
+        return path.values, path.errors(), path.evaluations
+
+    def _sampled(
+        self, scenes: Sequence[Scene], starts: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, list[float], int]:
+        picks, places = _drawn(len(starts), -(-self.samples // len(starts)), generator)
+
+        def work(part: slice) -> Tensor:
+            points, way = between(starts[picks[part].to(starts.device)], scenes[0].image, places[part])
+            return (gradients(scenes, points) * way[:, None]).sum((0, 2)).double()
+
+        batches = Batches(scenes[0].chunk).run(len(picks), work)
+        return torch.stack(batches).sum(0) / len(picks), [nan] * len(scenes), len(picks)
 
     def _starts(self, scene: Scene, generator: torch.Generator) -> Tensor:
         if self.background is not None:
-            images = self.background.images.to(scene.image)
-            if images.shape[1:] != scene.image.shape[1:]:
-                raise InputError(
-                    f"background {tuple(images.shape)} for an image {tuple(scene.image.shape)}; "
-                    "expected the same channels and size"
-                )
-            return images
+            return self.background.fitting(scene)
         kinds = ("blur", "tissue_median", "noise")
         fills = torch.cat([baseline(scene, kinds[i % 3], self.seed + i) for i in range(self.baselines)])
         spread = float(scene.image[..., scene.tissue].std(correction=0)) if bool(scene.tissue.any()) else 0.0
         draw = torch.randn(fills.shape, generator=generator).to(fills)
         return torch.where(scene.tissue, fills + self.noise * spread * draw, fills)
+
+
+def _finished(values: Tensor, ends: Tensor, facts: dict[str, float]) -> Map:
+    found = {
+        **facts,
+        "baselines": float(len(ends) - 1),
+        "completeness_error": completeness_error(values, difference(ends)),
+        "f_input": float(ends[-1]),
+        "f_baseline": float(ends[:-1].mean()),
+    }
+    return Map(values.float().cpu().numpy(), found)
 
 
 def _drawn(baselines: int, rounds: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ positions are followed through the forward pass, operation by operation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -53,19 +54,18 @@ class Axis:
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows and columns of a feature map on the network's input."""
+    """The axes of a feature map on the network's input: rows and columns, before them the slices of a volume."""
 
-    rows: Axis = Axis()
-    columns: Axis = Axis()
+    axes: tuple[Axis, ...]
 
 
 class Geometry(_Mode):
-    """A context that follows the grid of each tensor computed from `image` (B, C, h, w)."""
+    """A context that follows the grid of each tensor computed from `image`, (B, C, h, w) or (B, C, d, h, w)."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self._grids: Any = WeakTensorKeyDictionary()
-        self._grids[image] = Grid()
+        self._grids[image] = Grid((Axis(),) * (image.ndim - 2))
 
     def of(self, tensor: Tensor) -> Grid | None:
         """The grid of a tensor (..., h', w'), or None if an operation on the way cannot be followed."""
@@ -98,72 +98,60 @@ def _flat(values: Sequence[Any]) -> list[Tensor]:
 def _next(name: str, source: Tensor, result: Tensor, args: Sequence[Any], grid: Grid) -> Grid | None:
     if result.ndim < 2:
         return None
-    name = name.removeprefix("aten.").removeprefix("_")
+    name, count = name.removeprefix("aten.").removeprefix("_"), len(grid.axes)
     if name == "convolution":
         return _convolved(args, grid)
-    if name in ("max_pool2d_with_indices", "max_pool2d", "avg_pool2d"):
+    if re.fullmatch(rf"(max_pool{count}d(_with_indices)?|avg_pool{count}d)", name):
         return _pooled(name, args, grid)
     if name == "constant_pad_nd":
         return _padded(args[1], grid)
+    before, after = source.shape[-count:], result.shape[-count:]
     if name.startswith(("upsample", "adaptive")):
-        return Grid(
-            grid.rows.resized(source.shape[-2], result.shape[-2]),
-            grid.columns.resized(source.shape[-1], result.shape[-1]),
-        )
-    return grid if source.shape[-2:] == result.shape[-2:] else None
+        return Grid(tuple(axis.resized(*sizes) for axis, *sizes in zip(grid.axes, before, after, strict=True)))
+    return grid if before == after else None
 
 
 def _convolved(args: Sequence[Any], grid: Grid) -> Grid | None:
-    kernel, stride, padding, dilation = args[1].shape[2:], _pair(args[3]), _pair(args[4]), _pair(args[5])
-    if len(kernel) != 2:
+    kernel, count = args[1].shape[2:], len(grid.axes)
+    if len(kernel) != count:
         return None
     move: Callable[..., Axis] = Axis.transposed if args[6] else Axis.window
-    return Grid(
-        *(
-            move(axis, kernel[i], stride[i], padding[i], dilation[i])
-            for i, axis in enumerate((grid.rows, grid.columns))
-        )
-    )
+    return _moved(move, grid, kernel, *(_each(args[i], count) for i in (3, 4, 5)))
 
 
 def _pooled(name: str, args: Sequence[Any], grid: Grid) -> Grid:
-    given = list(args[1:5]) + [None] * 4
-    kernel = _pair(given[0])
-    stride, padding = _pair(given[1] or kernel), _pair(given[2] or 0)
-    dilation = _pair(given[3] or 1) if name.startswith("max") else [1, 1]
-    return Grid(
-        *(
-            axis.window(kernel[i], stride[i], padding[i], dilation[i])
-            for i, axis in enumerate((grid.rows, grid.columns))
-        )
-    )
+    given, count = list(args[1:5]) + [None] * 4, len(grid.axes)
+    dilation = given[3] or 1 if name.startswith("max") else 1
+    sizes = (given[0], given[1] or given[0], given[2] or 0, dilation)
+    return _moved(Axis.window, grid, *(_each(size, count) for size in sizes))
+
+
+def _moved(move: Callable[..., Axis], grid: Grid, *sizes: Sequence[int]) -> Grid:
+    return Grid(tuple(move(axis, *size) for axis, *size in zip(grid.axes, *sizes, strict=True)))
 
 
 def _padded(padding: Sequence[int], grid: Grid) -> Grid:
-    left, top = padding[0], padding[2] if len(padding) > 2 else 0
-    return Grid(
-        Axis(grid.rows.start - grid.rows.step * top, grid.rows.step),
-        Axis(grid.columns.start - grid.columns.step * left, grid.columns.step),
-    )
+    # The padding before the last axis comes first, then that of the axis before it.
+    before = [*padding[::2], *[0] * len(grid.axes)][:len(grid.axes)]
+    return Grid(tuple(Axis(axis.start - axis.step * more, axis.step)
+                      for axis, more in zip(grid.axes, reversed(before), strict=True)))
 
 
-def _pair(value: Any) -> list[int]:
+def _each(value: Any, count: int) -> list[int]:
     values = list(value) if isinstance(value, list | tuple) else [value]
-    return values * 2 if len(values) == 1 else values
+    return values * count if len(values) == 1 else values
 
 
-def lay(cells: Tensor, grid: Grid | None, size: tuple[int, int]) -> Tensor:
-    """(h, w): the cells (h', w') of a feature map by bilinear interpolation between their centres.
+def lay(cells: Tensor, grid: Grid | None, size: Sequence[int]) -> Tensor:
+    """The cells (*s) of a feature map on an image of `size`, by linear interpolation between their centres.
 
     Beyond the outer centres the outer value is kept. Without a grid the cells are spread evenly.
     """
-    even = Grid(Axis().resized(size[0], cells.shape[0]), Axis().resized(size[1], cells.shape[1]))
-    used = grid or even
-    return (
-        _weights(size[0], cells.shape[0], used.rows, cells)
-        @ cells
-        @ _weights(size[1], cells.shape[1], used.columns, cells).T
-    )
+    counts = cells.shape
+    axes = grid.axes if grid else [Axis().resized(*sizes) for sizes in zip(size, counts, strict=True)]
+    for number, (pixels, count, axis) in enumerate(zip(size, counts, axes, strict=True)):
+        cells = torch.tensordot(_weights(pixels, count, axis, cells), cells, ([1], [number])).movedim(0, number)
+    return cells
 
 
 def _weights(pixels: int, cells: int, axis: Axis, like: Tensor) -> Tensor:

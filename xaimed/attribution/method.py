@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from itertools import groupby
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xaimed.attribution.scenes import Cases, Explained, Targets, scenes_of
-from xaimed.errors import ModelError
+from xaimed.attribution.layers import nan_origin
+from xaimed.attribution.scenes import Cases, Explained, Targets, grouped
+from xaimed.errors import InputError, ModelError
 from xaimed.hooks import channels_last, frozen, seeds_kept
+from xaimed.registry import load, names
 from xaimed.scene import Scene
 from xaimed.types import Attribution, Floats
+
+T = TypeVar("T")
+Score = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """values: float32 (h, w), signed, on the scene's grid; facts: numbers; note: a problem, or empty."""
+    """values: float32 (h, w), or (d, h, w) of a volume, signed, on the scene's grid; facts: numbers.
+
+    note: a problem, or empty.
+    """
 
     values: Floats
     facts: Mapping[str, float] = field(default_factory=dict)
@@ -34,42 +43,71 @@ class Method(ABC):
     """An attribution method: a frozen dataclass whose fields are its parameters; its repr is its caption.
 
     additive: the map promises to sum to the score's difference from a baseline; the facts f_input and
-    f_baseline then hold the two scores. control: the map does not look at the model.
+    f_baseline then hold the two scores. control: the map does not look at the model. discriminative: the map of
+    another target of the same image is another one. volumes: it explains volumes (1, C, d, h, w) too. label: what the
+    note of every map says. extra: the extra of xaimed that brings a package it needs.
     """
 
     name: ClassVar[str]
     additive: ClassVar[bool] = False
     control: ClassVar[bool] = False
+    discriminative: ClassVar[bool] = True
+    volumes: ClassVar[bool] = False
+    label: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
 
     @abstractmethod
     def compute(self, scene: Scene) -> Map:
         """The map of one scene; the network is frozen and gradients are switched on."""
 
+    def compute_all(self, scenes: Sequence[Scene]) -> list[Map]:
+        """The maps of scenes that share a joint; a method that can share passes between them overrides this."""
+        return [self.compute(scene) for scene in scenes]
+
     def attribute(self, scene: Scene) -> Map:
         """The map of one scene; facts: seconds, evaluations (images through the network); notes.
 
-        A map with NaN has the note "not finite", one without any contrast "constant". Raises TargetError
-        if the score has no gradient and the method needs one, ModelError for a layer that cannot be used.
+        A map with NaN has the note "not finite" with the layer where that began, one without any contrast "constant".
+        Raises TargetError if the score has no gradient and the method needs one, ModelError for a layer that cannot be
+        used, InputError for a volume if the method explains images only.
         """
-        start, counter = time.perf_counter(), _Counter(scene)
-        counted = replace(scene, score=counter, chunk=_chunk(scene))
-        with _traceless(scene):
-            found = _in_best_layout(self, counted)
-        facts = {**found.facts, "evaluations": float(counter.images), "seconds": time.perf_counter() - start}
-        return Map(_checked(found.values, scene), facts, _noted(found))
+        self._check_axes(scene)
+        return _attributed([scene], lambda some: [self.compute(some[0])])[0]
 
     def attribute_all(self, scenes: Sequence[Scene]) -> list[Map]:
-        """The map of each scene of one image; methods that can share passes between the scenes do so."""
-        return [self.attribute(scene) for scene in scenes]
+        """The map of each scene of one image; those with the same joint share passes if the method can.
+
+        Each then has its share of the seconds and evaluations, so that sums over the maps are right.
+        """
+        if type(self).compute_all is Method.compute_all:
+            return [self.attribute(scene) for scene in scenes]
+        out: list[Map] = []
+        self._check_axes(*scenes)
+        for joint, members in groupby(scenes, key=lambda scene: scene.joint):
+            some = list(members)
+            out += [self.attribute(one) for one in some] if joint is None else _attributed(some, self.compute_all)
+        return out
+
+    def _check_axes(self, *scenes: Scene) -> None:
+        volume = next((scene for scene in scenes if scene.image.ndim == 5), None)
+        if volume is None or self.volumes:
+            return
+        able = [name for name in names("attribution") if load("attribution", name).METHOD.volumes]
+        raise InputError(f"case {volume.case} is a volume {tuple(volume.image.shape)}; {self.name} explains images "
+                         f"(1, C, h, w): use {', '.join(able)}")
 
     def __call__(self, model: Explained, cases: Cases, targets: Targets = None) -> Attribution:
         """An Attribution with one map for each case and target, in original pixels.
 
         model: an xaimed model, or any nn.Module that gives class logits (B, K), with `cases` a tensor or
-        array (B, C, H, W). targets: for an xaimed model the names (None: every detection above the operating
-        point, or the best class); for a plain module one class index an image (None: the highest logit).
+        array (B, C, H, W), or (B, C, D, H, W) for volumes. targets: for an xaimed model the names (None: every
+        detection above the operating point, or the best class); for a plain module one class index an image (None:
+        the highest logit).
         """
-        found = [(self.attribute(scene), scene, image) for scene, image in scenes_of(model, cases, targets)]
+        found: list[tuple[Map, Scene, Floats]] = []
+        for _, pairs in grouped(model, cases, targets):
+            maps = self.attribute_all([scene for scene, _ in pairs])
+            found += [(map_, scene, image) for map_, (scene, image) in zip(maps, pairs, strict=True)]
         return attribution(self, found)
 
 
@@ -87,21 +125,61 @@ def attribution(method: Method, found: list[tuple[Map, Scene, Floats]]) -> Attri
     )
 
 
+Work = Callable[[Sequence[Scene]], list[Map]]
+
+
+def _attributed(scenes: Sequence[Scene], work: Work) -> list[Map]:
+    """The maps of one scene, or of several with the same joint, checked, with time and evaluations shared out."""
+    start, counter = time.perf_counter(), _Counter()
+    with _traceless(scenes[0]):
+        found = _in_best_layout(work, _counted(scenes, counter))
+        notes = [_noted(one, scene) for one, scene in zip(found, scenes, strict=True)]
+    cost = {"evaluations": counter.images / len(scenes), "seconds": (time.perf_counter() - start) / len(scenes)}
+    return [Map(_checked(one.values, scene), {**one.facts, **cost}, note)
+            for one, scene, note in zip(found, scenes, notes, strict=True)]
+
+
 class _Counter:
-    """The scene's score, counting the images that go through it."""
+    """Counts the images that go through a network."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.score, self.images, self.where = scene.score, 0, f"case {scene.case}, target {scene.target}"
+    def __init__(self) -> None:
+        self.images = 0
 
-    def __call__(self, images: Tensor) -> Tensor:
-        self.images += images.shape[0]
-        scores = self.score(images)
-        if scores.shape != images.shape[:1]:
+    def of(self, function: Callable[[Tensor], T]) -> Callable[[Tensor], T]:
+        """The same function, counted."""
+
+        def call(images: Tensor) -> T:
+            answer = function(images)
+            # A batch that did not fit into memory was not computed.
+            self.images += images.shape[0]
+            return answer
+
+        return call
+
+
+def _counted(scenes: Sequence[Scene], counter: _Counter) -> list[Scene]:
+    joint = scenes[0].joint
+    if joint is not None:
+        stages = joint.stages and replace(joint.stages, features=counter.of(joint.stages.features))
+        joint = replace(joint, scores=_numbers(counter.of(joint.scores), scenes[0], (joint.size,)), stages=stages,
+                        similarities=counter.of(joint.similarities))
+    return [replace(scene, score=_numbers(counter.of(scene.score), scene, ()), chunk=_chunk(scene), joint=joint,
+                    similarity=counter.of(scene.similarity)) for scene in scenes]
+
+
+def _numbers(score: Score, scene: Scene, shape: tuple[int, ...]) -> Score:
+    """The same score, which raises ModelError unless it gives numbers of `shape` for each image."""
+
+    def call(images: Tensor) -> Tensor:
+        scores = score(images)
+        if scores.shape != (len(images), *shape):
             raise ModelError(
-                f"{self.where}: the score of {images.shape[0]} images is {tuple(scores.shape)}; "
-                "expected one number an image"
+                f"case {scene.case}, target {scene.target}: the score of {len(images)} images is "
+                f"{tuple(scores.shape)}; expected {'x'.join(map(str, shape)) or 'one'} number an image"
             )
         return scores
+
+    return call
 
 
 def _chunk(scene: Scene) -> int:
@@ -124,31 +202,35 @@ def _traceless(scene: Scene) -> Iterator[None]:
         yield
 
 
-def _in_best_layout(method: Method, scene: Scene) -> Map:
-    image = scene.image.detach().clone(memory_format=torch.channels_last)
+def _in_best_layout(work: Work, scenes: Sequence[Scene]) -> list[Map]:
+    layout = torch.channels_last if scenes[0].image.ndim == 4 else torch.channels_last_3d
     try:
-        with channels_last(scene.network):
-            return method.compute(replace(scene, image=image))
+        with channels_last(scenes[0].network):
+            return work(_laid_out(scenes, layout))
     except RuntimeError as error:
         if "view size is not compatible" not in str(error):
             raise
     # The network views a feature map as rows, which only the default layout allows; the result is the same.
-    plain = scene.image.detach().clone(memory_format=torch.contiguous_format)
-    return method.compute(replace(scene, image=plain))
+    return work(_laid_out(scenes, torch.contiguous_format))
+
+
+def _laid_out(scenes: Sequence[Scene], layout: torch.memory_format) -> list[Scene]:
+    image = scenes[0].image.detach().clone(memory_format=layout)
+    return [replace(scene, image=image) for scene in scenes]
 
 
 def _checked(values: Floats, scene: Scene) -> Floats:
-    if values.shape != tuple(scene.image.shape[-2:]):
+    if values.shape != tuple(scene.image.shape[2:]):
         raise ModelError(
-            f"case {scene.case}: a map of {values.shape}; expected {tuple(scene.image.shape[-2:])}"
+            f"case {scene.case}: a map of {values.shape}; expected {tuple(scene.image.shape[2:])}"
         )
     return np.ascontiguousarray(values, np.float32)
 
 
-def _noted(found: Map) -> str:
+def _noted(found: Map, scene: Scene) -> str:
     notes = [found.note] if found.note else []
     if not np.isfinite(found.values).all():
-        notes.append("not finite")
+        notes.append(f"not finite: {nan_origin(scene)}".removesuffix(": "))
     elif not notes and np.ptp(found.values) == 0.0:
         notes.append("constant")
     return "; ".join(notes)

@@ -18,13 +18,14 @@ class RandomMap(Method):
 
     name: ClassVar[str] = "random_map"
     control: ClassVar[bool] = True
+    volumes: ClassVar[bool] = True
     seed: int = 0
 
     def compute(self, scene: Scene) -> Map:
         """The map of one scene."""
         digest = hashlib.sha256(f"{self.seed}/{scene.case}/{scene.target}".encode()).digest()
         generator = np.random.default_rng(int.from_bytes(digest[:8], "little"))
-        return Map(generator.random(tuple(scene.image.shape[-2:]), dtype=np.float32))
+        return Map(generator.random(tuple(scene.image.shape[2:]), dtype=np.float32))
 
 
 METHOD = RandomMap

@@ -21,6 +21,7 @@ class Saliency(Method):
     """
 
     name: ClassVar[str] = "saliency"
+    volumes: ClassVar[bool] = True
     absolute: bool = True
 
     def compute(self, scene: Scene) -> Map:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xaimed.errors import InputError, ModelError, TargetError
+from xaimed.features import features
 from xaimed.hooks import frozen, seeds_kept
 from xaimed.scene import Scene
 from xaimed.targets import Target
@@ -84,7 +85,7 @@ def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Gro
     if not isinstance(cases, Tensor | np.ndarray):
         raise InputError(
             f"{type(cases).__name__} for a plain nn.Module; expected a tensor or array "
-            "(B, C, H, W), or an xaimed model: load_model(module, task=..., classes=...)"
+            "(B, C, H, W) or (B, C, D, H, W), or an xaimed model: load_model(module, task=..., classes=...)"
         )
     images = _batch(model, cases)
     if targets is not None and len(targets) != len(images):
@@ -93,18 +94,18 @@ def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Gro
         )
     for index in range(len(images)):
         image = images[index : index + 1]
-        with seeds_kept(image.device), frozen(model), torch.no_grad():
-            layers, logits = _discovered(model, image)
+        with seeds_kept(image.device), frozen(model), torch.no_grad(), features(model) as found:
+            logits = _logits(model, image)
         target = int(logits.argmax(1)) if targets is None else _class(targets[index], logits.shape[1])
         scene = Scene(
             case=f"image{index}",
             target=str(target),
             image=image,
-            tissue=torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device),
+            tissue=torch.ones(image.shape[2:], dtype=torch.bool, device=image.device),
             score=_logit(model, target),
             similarity=_probability(model, target),
             network=model,
-            layers=layers,
+            layers=found.layers,
             place=_as_is,
         )
         yield index, [(scene, image[0].float().cpu().numpy())]
@@ -112,8 +113,9 @@ def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Gro
 
 def _batch(model: nn.Module, images: Tensor | NDArray[np.floating]) -> Tensor:
     batch = torch.as_tensor(images).detach()
-    if batch.ndim != 4 or not batch.is_floating_point():
-        raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W)")
+    if batch.ndim not in (4, 5) or not batch.is_floating_point():
+        raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W), or "
+                         "(B, C, D, H, W) for volumes")
     if not bool(torch.isfinite(batch).all()):
         raise InputError(
             f"{int((~torch.isfinite(batch)).sum())} pixels are NaN or infinite; expected finite "
@@ -157,47 +159,30 @@ def _as_is(values: Floats) -> Floats:
     return values
 
 
-def _discovered(model: nn.Module, image: Tensor) -> tuple[Mapping[str, nn.Module], Tensor]:
-    """The layers that give a feature map, in the order in which they finish, and the logits of the image."""
-    seen: dict[str, nn.Module] = {}
+def layer_of(scene: Scene, name: str | None, before: str = "") -> tuple[str, nn.Module]:
+    """The name and module of a layer; for None the scene's own choice or the last of its layers.
 
-    def note(name: str) -> Callable[[nn.Module, object, object], None]:
-        def hook(module: nn.Module, _: object, output: object) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] * output.shape[-2] > 1:
-                seen.pop(name, None)
-                seen[name] = module
-
-        return hook
-
-    handles = [
-        part.register_forward_hook(note(name))
-        for name, part in model.named_modules()
-        if name and not isinstance(part, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
-    ]
-    try:
-        logits = _logits(model, image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return seen, logits
-
-
-def layer_of(scene: Scene, name: str | None) -> tuple[str, nn.Module]:
-    """The name and module of a layer; the last of the scene's layers for None.
-
-    Raises ModelError with the nearest names if there is no such layer.
+    before: the layer that None stood for, if it turned out to give a single cell; then the one before it. Raises
+    ModelError with the nearest names if there is no such layer.
     """
-    if name is None:
-        if not scene.layers:
-            raise ModelError(
-                f"case {scene.case}: no layer gives a feature map (B, K, h, w); a CAM cannot serve "
-                "this network: use integrated_gradients or kernel_shap"
-            )
-        return list(scene.layers.items())[-1]
+    if name is None and before:
+        return _last(scene, list(scene.layers)[:list(scene.layers).index(before)], " of more than one cell")
+    if name is None and not scene.layer:
+        return _last(scene, list(scene.layers), "")
+    name = scene.layer if name is None else name
     known = {**dict(scene.network.named_modules()), **scene.layers}
     if not name or name not in known:
         raise ModelError(_no_layer(name, [key for key in known if key]))
     return name, known[name]
+
+
+def _last(scene: Scene, names: list[str], size: str) -> tuple[str, nn.Module]:
+    if not names:
+        raise ModelError(
+            f"case {scene.case}: no layer gives a feature map (B, K, h, w){size}; expected one that "
+            "does: name a layer, or use integrated_gradients or kernel_shap"
+        )
+    return names[-1], scene.layers[names[-1]]
 
 
 def _no_layer(name: str, known: list[str]) -> str:

@@ -22,37 +22,58 @@ Game = Callable[[Coalitions], Values]
 
 
 def shapley_values(game: Game, players: int, evaluations: int, seed: int) -> Values:
-    """float64 (players,): values that sum to game(all) - game(none); exact if 2**players <= evaluations.
+    """float64 (players, ...): values that sum to game(all) - game(none); exact if 2**players <= evaluations.
 
-    game: bool (N, players), who takes part, to float64 (N,). Otherwise at most `evaluations` coalitions (and
-    no fewer than 4) are asked for. Values of a game that is not finite are NaN.
+    game: bool (N, players), who takes part, to float64 (N,), or (N, K) for K games at once. Otherwise at most
+    `evaluations` coalitions (and no fewer than 4) are asked for. Values of a game that is not finite are NaN.
     """
     if players == 1 or 2**players <= evaluations:
         return exact_values(game, players)
+    if evaluations >= 2 * players:
+        return permutation_values(game, players, evaluations, seed)
     return kernel_values(game, players, evaluations, seed)
 
 
+def permutation_values(game: Game, players: int, evaluations: int, seed: int) -> Values:
+    """float64 (players, ...): the mean gain over random orders, each with its reverse, as many as fit.
+
+    A pair of orders is exact for gains of single players and of pairs, and keeps the sum.
+    """
+    pairs, generator = max(1, (evaluations - 2) // (2 * (players - 1))), np.random.default_rng(seed)
+    orders = np.array([generator.permutation(players) for _ in range(pairs)])
+    orders = np.concatenate([orders, orders[:, ::-1]])
+    # Row k of an order's coalitions: the first k + 1 players that arrive; all but the whole.
+    arrivals = orders.argsort(1)
+    members = arrivals[:, None] <= np.arange(players - 1)[:, None]
+    ends = np.stack([np.zeros(players, bool), np.ones(players, bool)])
+    worth = game(np.concatenate([ends, members.reshape(-1, players)]))
+    inner = worth[2:].reshape(len(orders), players - 1, *worth.shape[1:])
+    edge = np.ones((len(orders), 1, *worth.shape[1:]))
+    gains = np.diff(np.concatenate([edge * worth[0], inner, edge * worth[1]], axis=1), axis=1)
+    return np.asarray(np.mean([gain[place] for gain, place in zip(gains, arrivals, strict=True)], axis=0))
+
+
 def exact_values(game: Game, players: int) -> Values:
-    """float64 (players,): Shapley values from all 2**players coalitions."""
+    """float64 (players, ...): Shapley values from all 2**players coalitions."""
     numbers = np.arange(2**players)
     members = (numbers[:, None] >> np.arange(players)) & 1 == 1
     worth, sizes = game(members), members.sum(1)
     weights = np.array([1.0 / (players * comb(players - 1, s)) for s in range(players)])
-    values = np.zeros(players)
+    values = np.zeros((players, *worth.shape[1:]))
     for player in range(players):
         without = numbers[~members[:, player]]
-        values[player] = np.sum(weights[sizes[without]] * (worth[without | 1 << player] - worth[without]))
+        values[player] = weights[sizes[without]] @ (worth[without | 1 << player] - worth[without])
     return values
 
 
 def kernel_values(game: Game, players: int, evaluations: int, seed: int) -> Values:
-    """float64 (players,): weighted least squares over sampled coalitions, the sum held exact."""
+    """float64 (players, ...): weighted least squares over sampled coalitions, the sum held exact."""
     members, weights = sampled(players, max(2, evaluations - 2), np.random.default_rng(seed))
     ends = np.stack([np.zeros(players, bool), np.ones(players, bool)])
     worth = game(np.concatenate([ends, members]))
-    if not np.isfinite(worth).all():
-        return np.full(players, np.nan)
-    return _solved(members, worth[2:] - worth[0], weights, float(worth[1] - worth[0]))
+    finite = np.isfinite(worth).all(0)
+    gains = np.where(finite, worth - worth[0], 0.0)
+    return np.where(finite, _solved(members, gains[2:], weights, gains[1]), np.nan)
 
 
 def sampled(players: int, count: int, generator: np.random.Generator) -> tuple[Coalitions, Values]:
@@ -110,13 +131,13 @@ def _drawn(
     return members, weights
 
 
-def _solved(members: Coalitions, worth: Values, weights: Values, difference: float) -> Values:
+def _solved(members: Coalitions, worth: Values, weights: Values, difference: Values) -> Values:
     """The least-squares values that sum to `difference`; the nearest to equal where not determined."""
     players = members.shape[1]
-    even = np.full(players, difference / players)
     # Columns orthogonal to (1, ..., 1): moves along them leave the sum as it is.
     free = np.linalg.qr(np.eye(players) - 1 / players)[0][:, : players - 1]
-    roots = np.sqrt(weights)[:, None]
-    rows = members.astype(float)
-    moves = np.linalg.lstsq(roots * (rows @ free), roots[:, 0] * (worth - rows @ even), rcond=1e-9)[0]
-    return np.asarray(even + free @ moves)
+    rows, roots = members.astype(float), np.sqrt(weights)
+    left = worth - np.multiply.outer(rows.sum(1) / players, difference)
+    scaled = (left.T * roots).T
+    moves = np.linalg.lstsq(roots[:, None] * (rows @ free), scaled, rcond=1e-9)[0]
+    return np.asarray(difference / players + free @ moves)

@@ -1,3 +1,3 @@
 """Audit questions with stable codes; each reads a run and never a model."""
 
-ENGINE = frozenset({"check"})
+ENGINE = frozenset({"asking", "check"})

@@ -23,6 +23,10 @@ def ask(run: Run) -> Reply:
     if not chosen:
         return Reply("NOT ASSESSED", f"The operating point {point:.4g} comes with the model; on which data it was "
                      "chosen is not stated.", facts)
+    origin = model["training"].get("dataset")
+    if origin and origin != run.meta.get("data", {}).get("name") and chosen in VALIDATION:
+        return Reply("pass", f"The operating point {point:.4g} was chosen on validation cases of {origin!r}; the cases "
+                     "judged here are of another dataset.", facts)
     if chosen == split or (chosen not in VALIDATION):
         return Reply("fail", f"The operating point {point:.4g} was chosen on {chosen!r} and is judged on {split!r}; "
                      "it has to come from validation.", facts)

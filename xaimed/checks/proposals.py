@@ -9,7 +9,9 @@ from xaimed.checks.check import Check, Reply, detects
 if TYPE_CHECKING:
     from xaimed.run import Run
 
-GRADIENT = ("grad_cam", "gradient_shap", "integrated_gradients", "saliency")
+GRADIENT = ("deep_lift", "deep_shap", "grad_cam", "grad_cam_plus_plus", "gradient_shap", "guided_backprop",
+            "hires_cam", "input_x_gradient", "integrated_gradients", "layer_cam", "lrp", "odam",
+            "saliency", "smooth_grad", "x_grad_cam")
 
 
 def ask(run: Run) -> Reply:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xaimed.checks.check import Check, Evidence, Reply
-from xaimed.metrics.axis import CONTROLS, gate_of
+from xaimed.metrics.axis import CONTROLS, ORACLE, gate_of
 from xaimed.types import Outcome
 
 if TYPE_CHECKING:
@@ -16,19 +16,32 @@ if TYPE_CHECKING:
 
 
 def ask(run: Run) -> Reply:
-    """concern: a method fails, so its maps may not be trusted here; the controls are not asked."""
+    """concern: a method fails, or its maps do not depend on the target, so they may not be trusted here.
+
+    fail: a control passes, which cannot look at the model: then the gate tells nothing about any method.
+    """
     named = set(run.scores.loc[run.scores["method"].fillna("") != "", "method"].astype(str))
-    methods = sorted(named - set(CONTROLS))
+    methods = sorted(named - {*CONTROLS, ORACLE})
     if not methods:
         return Reply("not applicable", "No explanation was made in this run.")
     outcomes = {method: gate_of(run.scores, method) for method in methods}
     found = list(outcomes.values())
     facts: Evidence = {**outcomes, "methods": len(methods), "passed": found.count("pass"),
                        "failed": found.count("fail")}
+    passing = [name for name in sorted(named & set(CONTROLS)) if gate_of(run.scores, name) == "pass"]
+    blind = [name for name in methods if _number(run, name, "target_contrast") == 0]
+    facts = {**facts, "controls passing": ", ".join(passing), "without target contrast": ", ".join(blind)}
     text = "; ".join(f"{method} {_told(run, method, outcome)}" for method, outcome in outcomes.items())
-    overall: Outcome = ("concern" if "fail" in found else "NOT ASSESSED" if "NOT ASSESSED" in found else "pass")
-    return Reply(overall, f"{found.count('pass')} of {len(methods)} methods pass the randomisation gate: {text}.",
-                 facts)
+    overall: Outcome = ("fail" if passing else "concern" if "fail" in found or blind
+                        else "NOT ASSESSED" if "NOT ASSESSED" in found else "pass")
+    return Reply(overall, f"{found.count('pass')} of {len(methods)} methods pass the randomisation gate: {text}."
+                 f"{_warned(passing, blind)}", facts)
+
+
+def _warned(passing: list[str], blind: list[str]) -> str:
+    control = (f" {', '.join(passing)} cannot look at the model and passes too, so the gate tells nothing here."
+               if passing else "")
+    return control + (f" The maps of {', '.join(blind)} hardly change with the target." if blind else "")
 
 
 def _told(run: Run, method: str, outcome: str) -> str:

@@ -25,9 +25,11 @@ def ask(run: Run) -> Reply:
 def _against_training(run: Run, patients: set[str], total: int) -> Reply:
     training, data = run.meta.get("model", {}).get("training", {}), run.meta.get("data", {})
     apart = f"None of {total} patients is in two splits of this run"
-    if "patients" in training:
-        shared = sorted(patients & {str(p) for p in training["patients"]})
-        text = f"{apart}; {len(shared)} of them are among the {len(training['patients'])} patients of the training"
+    if "patients" in training and training.get("dataset") == data.get("name"):
+        # Pseudonyms of another dataset say nothing: the same name there is another person.
+        seen = {str(p) for p in (*training["patients"], *training.get("validation_patients", ()))}
+        shared = sorted(patients & seen)
+        text = f"{apart}; {len(shared)} of them are among the {len(seen)} patients of the training and its validation"
         return Reply("fail" if shared else "pass", f"{text}{': ' + listed(shared) if shared else ''}.",
                      {"patients": total, "in_training": len(shared)})
     if not training.get("dataset"):

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 
+# Groups that are no groups of cases.
+OTHERS = ("method=", "model=", "reader=")
+
+
 def ask(run: Run) -> Reply:
     """concern: the intervals of two groups of one kind do not overlap. A first look: no test, no correction."""
-    grouped = [e for e in run.results.estimates if "=" in e.group and not e.group.startswith("method=")]
+    grouped = [e for e in run.results.estimates if "=" in e.group and not e.group.startswith(OTHERS)]
     shown = [e for e in grouped if not math.isnan(e.value)]
     hidden = len(grouped) - len(shown)
     facts = {"cells": len(grouped), "suppressed": hidden}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xaimed.errors import InputError
+from xaimed.types import NAME
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
@@ -20,8 +21,12 @@ EPILOG = """examples:
   xaimed audit models/mammogram-detector-mias/model.pt --dataset mini-mias --split test --data ../shared/data
   xaimed audit model.pt --dataset films/ --annotations films/boxes.csv --split all --plan full
   xaimed audit model.pt --dataset test --out runs/today --resume
+  xaimed audit --predictions scores.csv --truth truth.csv --operating-point 0.4
 
 --dataset is a dataset's name, a folder of images, or a split ("test") of the dataset that the model's card names.
+--predictions and --truth judge any model by its outputs alone. truth: a row a box (case, label, x0, y0, x1, y1), or a
+row a case without boxes; also patient, split, lesion, and any other column as a group. predictions: a row a box or a
+class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... are several models, compared in pairs.
 exit code: 0 all criteria met, 1 a criterion not met, 2 usage or a known error.
 """
 SPLITS = ("train", "val", "test", "all")
@@ -31,13 +36,14 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the command `audit`."""
     parser = subparsers.add_parser("audit", help="audit a model on a dataset", description=__doc__, epilog=EPILOG,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", metavar="MODEL", help="a model.pt")
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a model.pt")
     parser.add_argument("--dataset", default="test", metavar="NAME|SPLIT|FOLDER",
                         help="a dataset, a split of the model's own dataset, or a folder of images (default: test)")
     parser.add_argument("--split", choices=SPLITS, help="default: the plan's, or all of a folder")
     parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
     parser.add_argument("--annotations", metavar="FILE", help="boxes of a folder: COCO .json, VOC .xml or .csv")
-    parser.add_argument("--plan", default="quick", metavar="NAME|FILE", help="quick, full or a TOML file")
+    parser.add_argument("--plan", metavar="NAME|FILE",
+                        help="quick, full or a TOML file (default: quick, or no criteria for tables)")
     parser.add_argument("--out", metavar="RUN", help="the run folder to write (default: runs/MODEL-DATASET-TIME)")
     parser.add_argument("--methods", metavar="A,B", help="attribution methods, in place of the plan's")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many cases")
@@ -46,10 +52,35 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seed", type=int, help="in place of the plan's")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    _add_tables(parser)
+
+
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    tables = parser.add_argument_group("tables instead of a model")
+    tables.add_argument("--predictions", metavar="FILE.csv", help="what the model said of each case")
+    tables.add_argument("--truth", metavar="FILE.csv", help="what is true of each case")
+    tables.add_argument("--positive", default="", metavar="CLASS",
+                        help="the class to be found (default: malignant, 1 ...)")
+    tables.add_argument("--score-column", action="append", default=[], metavar="NAME",
+                        help="a column of scores, one a model; may be given again; the first is audited")
+    tables.add_argument("--reader-column", action="append", default=[], metavar="NAME",
+                        help="a score column that is a person's (default: those that begin with reader)")
+    tables.add_argument("--operating-point", type=float, metavar="SCORE",
+                        help="the score from which a case or box counts, set before the test (default: 0.5, and said)")
+    tables.add_argument("--margin", type=float, metavar="AUC",
+                        help="margin of non-inferiority in AUC of the first model to the others, set beforehand")
+    tables.add_argument("--prevalence", type=float, metavar="SHARE",
+                        help="share of positives where the model will be used, for predictive values")
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the audit; 0 if every criterion is met, 1 if one is not."""
+    if options.predictions or options.truth:
+        return _run_tables(options)
+    if options.model is None:
+        raise InputError("no MODEL; expected a model.pt, or --predictions FILE.csv and --truth FILE.csv")
+    if options.resume and not options.out:
+        raise InputError("--resume without --out; expected the folder that was cut off: --out RUN --resume")
     from xaimed.adapters.loading import load_model
     from xaimed.audit import Audit, run_audit
     from xaimed.cli.progress import progress_bar
@@ -66,12 +97,50 @@ def run(options: argparse.Namespace) -> int:
     return _tell(finished, reports, options.json)
 
 
+def _run_tables(options: argparse.Namespace) -> int:
+    """The audit of outputs alone."""
+    from dataclasses import replace
+
+    from xaimed.data.scoresheet import SheetRequest, read_scoresheet
+    from xaimed.judging_tables import TableAudit, run_table_audit
+    from xaimed.metrics.judged import JudgeOptions
+    from xaimed.plan import Explaining, Plan, plan_text
+    from xaimed.report.write import write_reports
+
+    _check_tables(options)
+    plan = _plan(options) if options.plan else Plan(name="tables", seed=options.seed or 0)
+    files = (Path(options.predictions), Path(options.truth))
+    given = options.positive or (plan.judging.positive if options.plan else "")
+    readers, columns = tuple(options.reader_column), tuple(options.score_column)
+    sheet = read_scoresheet(SheetRequest(*files, given, (*columns, *(readers if columns else ())), readers))
+    judging = replace(plan.judging, positive=sheet.positive)
+    judge_options = JudgeOptions(judging.hit_rules, judging.resamples, plan.seed, sheet.positive,
+                                 smallest_cell=judging.smallest_cell, prevalence=options.prevalence)
+    text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))
+    out = Path(options.out) if options.out else Path("runs") / f"{files[0].stem}-{_now()}"
+    finished = run_table_audit(TableAudit(sheet, judge_options, text, out, files, options.operating_point,
+                                          options.margin))
+    return _tell(finished, write_reports(finished, cases=()), options.json)
+
+
+def _check_tables(options: argparse.Namespace) -> None:
+    if not (options.predictions and options.truth):
+        missing = "--truth" if options.predictions else "--predictions"
+        raise InputError(f"no {missing}; expected both --predictions FILE.csv and --truth FILE.csv")
+    if options.model is not None:
+        raise InputError(f"a model {options.model!r} and tables of outputs; expected one or the other")
+    for name, low in (("operating_point", 0.0), ("prevalence", 0.0), ("margin", 0.0)):
+        value = getattr(options, name)
+        if value is not None and not low <= value <= 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}; expected a number in [0, 1]")
+
+
 def _plan(options: argparse.Namespace) -> Plan:
     from dataclasses import replace
 
     from xaimed.plan import open_plan
 
-    plan = open_plan(options.plan)
+    plan = open_plan(options.plan or "quick")
     if options.methods is not None:
         names = tuple(name.strip().replace("-", "_") for name in options.methods.split(",") if name.strip())
         plan = replace(plan, explaining=replace(plan.explaining, methods=names))
@@ -82,6 +151,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
     from xaimed.data.dataset import open_dataset
+    from xaimed.registry import names
 
     name, split = options.dataset, options.split
     if name in SPLITS and not Path(name).is_dir():
@@ -89,16 +159,26 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
         if not name:
             raise InputError(f"--dataset {options.dataset!r} is a split, and the model's card names no dataset; "
                              "expected the name of a dataset or a folder")
+        if name.replace("_", "-") not in names("data"):
+            # A model file must not choose a folder of this machine.
+            raise InputError(f"the model's card names the dataset {name!r}; expected one of "
+                             f"{', '.join(names('data'))}, or --dataset with a folder of yours")
     elif split is None:
         split = "all" if Path(name).is_dir() else plan.split
     return open_dataset(name, split, options.data, options.annotations, limit=options.limit)
 
 
 def _default_out(model: Model, dataset: str) -> Path:
+    name = str(model.file.card.get("name", ""))
+    # The name comes with the file: it may choose a word of the path, not a place.
+    name = name if NAME.match(name) else "model"
+    return Path("runs") / f"{name}-{dataset.rsplit('/', maxsplit=1)[-1]}-{_now()}"
+
+
+def _now() -> str:
     from datetime import UTC, datetime
 
-    name = str(model.file.card.get("name", "model"))
-    return Path("runs") / f"{name}-{dataset.rsplit('/', maxsplit=1)[-1]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _tell(run: Run, reports: list[Path], as_json: bool) -> int:
@@ -114,6 +194,9 @@ def _tell(run: Run, reports: list[Path], as_json: bool) -> int:
         print(f"           {line}")
     print(f"run        {run.path}")
     print(f"report     {reports[0] if reports else 'none'}")
-    print(f"cases      {run.path / 'cases'} ({len(reports) - 1} PDF files)")
+    if len(reports) > 1:
+        print(f"cases      {run.path / 'cases'} ({len(reports) - 1} PDF files)")
+    if "explanations" in run.meta:
+        print(f"maps       {run.meta['explanations']}")
     print(f"dashboard  xaimed dashboard {run.path}")
     return int(outcome.exit_code)

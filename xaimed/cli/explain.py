@@ -10,6 +10,7 @@ from xaimed.errors import InputError
 EPILOG = """examples:
   xaimed explain models/mammogram-detector-mias/model.pt film.dcm
   xaimed explain model.pt *.dcm --methods grad_cam,integrated_gradients --out explained/
+  xaimed explain classifier.pt film.png --target malignant-benign --target probability:malignant
 
 Files are named by a pseudonym made from the pixels, never by the source file; the terminal prints which is which.
 """
@@ -26,6 +27,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--targets", type=int, default=3, metavar="N",
                         help="at most so many boxes an image, best first; the best one if none reaches the "
                              "operating point (default 3)")
+    parser.add_argument("--target", action="append", default=[], metavar="NAME",
+                        help="what to explain, again for several: a class (malignant), two of them "
+                             "(malignant-benign), a box (d0), or as the task has it (mean:x0,y0,x1,y1, dx:x,y)")
     parser.add_argument("--out", default="explained", metavar="FOLDER",
                         help="where the pictures and the maps go (default: explained)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
@@ -48,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar() as progress:
         for index, path in enumerate(files):
             progress("explaining", index, len(cases))
-            found = explain_case(model, cases[index], methods, options.targets)
+            found = explain_case(model, cases[index], methods, options.targets, options.target)
             written = write_explanation(found, out)
             lines.append(f"{path} -> {written}  ({found.summary})")
         progress("explaining", len(cases), len(cases))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xaimed.training.course import Course
 
 EPILOG = """examples:
   xaimed train models/mammogram-detector/recipe.toml
-  xaimed train models/mammogram-detector-mias/recipe.toml --data ../shared/data --out /tmp/model.pt
+  xaimed train models/mammogram-detector-mias/recipe.toml --data ../data --out model.pt
+  xaimed train models/mammogram-detector-mias/recipe.toml --data ../data --folds 3   (cross-validation, no model.pt)
 
 Checkpoints and the curve of the losses are kept in the work folder (default: runs/train-NAME); give the same
 folder again to go on. model.pt is written when the last epoch is done.
@@ -23,6 +28,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--out", metavar="FILE", help="the model.pt to write (default: WORK/model.pt)")
     parser.add_argument("--work", metavar="FOLDER", help="checkpoints and curve (default: runs/train-NAME)")
     parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
+    parser.add_argument("--folds", type=int, metavar="K",
+                        help="cross-validate instead: K models, each judged on the patients that it did not see")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
                         help="where the network is trained (default: auto, a GPU if there is one)")
 
@@ -38,9 +45,33 @@ def run(options: argparse.Namespace) -> int:
     work = Path(options.work) if options.work else Path("runs") / f"train-{recipe.name}"
     out = Path(options.out) if options.out else work / "model.pt"
     course = Course(recipe, out, work, Path(options.data) if options.data else None, device_of(options.device),
-                    folder("models"))
-    file = run_course(course, lambda text: print(text, file=sys.stderr, flush=True))
+                    folder("models"), _card(Path(options.recipe).with_name("card.toml")))
+    if options.folds is not None:
+        return _folds(course, options.folds)
+    file = run_course(course, _say)
     print(f"model            {out}")
     print(f"operating point  {file.operating_point:.4f} (at most {recipe.fppi:g} false positives per image on the "
           "validation split)")
+    return 0
+
+
+def _card(path: Path) -> dict[str, object]:
+    """What card.toml beside the recipe says in its first lines; its tables hold what is measured afterwards."""
+    from xaimed.settings import read_table
+
+    return {key: value for key, value in read_table(path, "card").items() if isinstance(value, str)} if (
+        path.is_file()) else {}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _folds(course: Course, count: int) -> int:
+    from xaimed.training.folds import cross_validate
+
+    for found in cross_validate(course, count, _say):
+        rule = f" ({found.rule})" if found.rule else ""
+        print(f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})  {found.name}{rule}, {found.interval}")
+    print(f"tables           {course.work / 'predictions.csv'}, {course.work / 'truth.csv'}")
     return 0

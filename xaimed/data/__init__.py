@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-ENGINE = frozenset({"annotations", "dataset", "describe", "split"})
+ENGINE = frozenset({"annotations", "dataset", "describe", "reference", "scores", "scoresheet", "split", "textsheet"})

@@ -214,7 +214,7 @@ def _splits(entries: Sequence[Entry], patients: Sequence[str], labels: Sequence[
             seed: int) -> list[str]:
     given = [entry.record.split if entry.record else "" for entry in entries]
     if not any(given):
-        worst = {patient: max(labels[i] or "" for i, p in enumerate(patients) if p == patient)
+        worst = {patient: max((labels[i] or "" for i, p in enumerate(patients) if p == patient), key=_severity)
                  for patient in set(patients)}
         made = patient_split(list(worst), seed, list(worst.values()))
         return [made[patient] for patient in patients]
@@ -228,6 +228,12 @@ def _splits(entries: Sequence[Entry], patients: Sequence[str], labels: Sequence[
                              f"{' and '.join(found)}; expected each patient in one split: mend the column "
                              "split")
     return given
+
+
+def _severity(label: str) -> tuple[int, str]:
+    """Rising: no label, normal, any other class, malignant; within the others by name."""
+    known = {"": 0, "normal": 1, "benign": 2, "malignant": 4}
+    return known.get(label, 3), label
 
 
 def _warnings(entries: Sequence[Entry], left: int, annotations: Annotations | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import numpy as np
 from xaimed.data.dataset import CaseRow, DataRequest
 from xaimed.data.split import patient_split
 from xaimed.data.synthesis import PhantomImage, PhantomOptions, make_patient
+from xaimed.data.synthesis.patient import sketch
 from xaimed.settings import settings
 from xaimed.types import Box, Case
 
@@ -43,8 +45,8 @@ class Phantoms:
 
     @property
     def rows(self) -> tuple[CaseRow, ...]:
-        """One row a view; labels and groups need the pixels, so they are known in the case alone."""
-        return _rows(self.patients, self.first)
+        """One row a view, known without drawing a pixel."""
+        return _rows(self)
 
     def __len__(self) -> int:
         return 4 * self.patients
@@ -56,23 +58,33 @@ class Phantoms:
 
 
 @lru_cache(maxsize=8)
-def _rows(patients: int, first: int) -> tuple[CaseRow, ...]:
-    names = [f"p{first + i:04d}" for i in range(patients)]
-    splits = patient_split(names, seed=0, strata=None)
-    return tuple(
-        CaseRow(case=f"{name}-{view}", patient=name, split=splits[name], label=None,
-                groups={"side": view[0], "view": view[2:]})
-        for name in names for view in VIEWS)
+def _rows(phantoms: Phantoms) -> tuple[CaseRow, ...]:
+    numbers = range(phantoms.first, phantoms.first + phantoms.patients)
+    splits = patient_split([_name(number) for number in numbers], seed=0, strata=None)
+    out: list[CaseRow] = []
+    for number in numbers:
+        found, name = sketch(phantoms.seed, number, phantoms.options), _name(number)
+        out += [CaseRow(f"{name}-{view}", name, splits[name], _worst(found.masses[view[0]]),
+                        {"side": view[0], "view": view[2:], "site": found.site, "density": found.density})
+                for view in VIEWS]
+    return tuple(out)
+
+
+def _name(number: int) -> str:
+    return f"p{number:04d}"
+
+
+def _worst(labels: Sequence[str]) -> str:
+    return "malignant" if "malignant" in labels else "benign" if labels else "normal"
 
 
 def phantom_case(row: CaseRow, image: PhantomImage) -> Case:
     """The case of a phantom image: float32 (1, H, W) in [0, 1] of 12-bit values, exact boxes and masks."""
     lesions = image.lesions
     labels = [lesion.label for lesion in lesions]
-    label = "malignant" if "malignant" in labels else "benign" if labels else "normal"
     pixels = (image.image.astype(np.float32) / 4095.0)[None]
     return Case(
-        id=row.case, patient=row.patient, split=row.split, image=pixels, label=label,
+        id=row.case, patient=row.patient, split=row.split, image=pixels, label=_worst(labels),
         boxes=tuple(Box(lesion.label, *map(float, lesion.box)) for lesion in lesions),
         masks=np.stack([lesion.mask for lesion in lesions]) if lesions else None,
         groups={**row.groups, "site": image.site, "density": image.density,

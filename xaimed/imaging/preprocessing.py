@@ -16,6 +16,8 @@ from xaimed.imaging.geometry import scaling, translation
 from xaimed.settings import settings
 from xaimed.types import Case, Floats, Mask, Matrix
 
+LONGEST = 20_000
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -25,7 +27,8 @@ class Preprocessing:
     (share of its size). long_side: the pixels that the longer side of the whole image, before the crop, is
     resized to, so that anatomy keeps its scale from view to view; 0 keeps the size.
     stretch: the share of breast pixels left below 0 and above 1 by a linear grey stretch, None for none.
-    multiple: height and width are padded at the bottom and right to a multiple of this.
+    multiple: height and width are padded at the bottom and right to a multiple of this. mirror: a class score of
+    the whole image is the mean over the image and its mirror image; boxes are those of the image itself.
     """
 
     filters: Filters = field(default_factory=Filters)
@@ -35,11 +38,16 @@ class Preprocessing:
     long_side: int = 512
     stretch: float | None = 0.005
     multiple: int = 32
+    mirror: bool = False
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if self.long_side < 0 or self.multiple < 1 or self.channels not in (1, 3):
-            raise PlanError("preprocessing: expected long_side >= 0, multiple >= 1 and 1 or 3 channels")
+        if not 0 <= self.long_side <= LONGEST or not 1 <= self.multiple <= LONGEST or self.channels not in (1, 3):
+            raise PlanError(f"preprocessing: long_side {self.long_side}, multiple {self.multiple}, channels "
+                            f"{self.channels}; expected 0 to {LONGEST}, 1 to {LONGEST}, and 1 or 3")
+        if not 0 <= self.margin <= 1 or (self.stretch is not None and not 0 <= self.stretch < 0.5):
+            raise PlanError(f"preprocessing: margin {self.margin}, stretch {self.stretch}; expected shares: margin up "
+                            "to 1, stretch below 0.5")
 
 
 @dataclass(frozen=True, eq=False)

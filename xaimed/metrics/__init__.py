@@ -6,17 +6,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xaimed.metrics.afroc import Afroc as Afroc
+    from xaimed.metrics.auprc import Auprc as Auprc
+    from xaimed.metrics.average_precision import AveragePrecision as AveragePrecision
+    from xaimed.metrics.calibration_line import CalibrationLine as CalibrationLine
     from xaimed.metrics.completeness import Completeness as Completeness
+    from xaimed.metrics.confusion import Confusion as Confusion
+    from xaimed.metrics.decision_curve import DecisionCurve as DecisionCurve
     from xaimed.metrics.deletion import Deletion as Deletion
     from xaimed.metrics.energy_in_lesion import EnergyInLesion as EnergyInLesion
     from xaimed.metrics.energy_lift import EnergyLift as EnergyLift
+    from xaimed.metrics.entropy import Entropy as Entropy
     from xaimed.metrics.explained import Explained as Explained
     from xaimed.metrics.explaining import measure as measure
+    from xaimed.metrics.gini import Gini as Gini
+    from xaimed.metrics.infidelity import Infidelity as Infidelity
     from xaimed.metrics.insertion import Insertion as Insertion
+    from xaimed.metrics.iou import Iou as Iou
+    from xaimed.metrics.map_convergence import MapConvergence as MapConvergence
+    from xaimed.metrics.max_sensitivity import MaxSensitivity as MaxSensitivity
+    from xaimed.metrics.on_markers import OnMarkers as OnMarkers
+    from xaimed.metrics.other_boxes import OtherBoxes as OtherBoxes
+    from xaimed.metrics.outside_tissue import OutsideTissue as OutsideTissue
+    from xaimed.metrics.partial_auc import PartialAuc as PartialAuc
     from xaimed.metrics.pointing_game import PointingGame as PointingGame
+    from xaimed.metrics.prediction_saliency_correlation import (
+        PredictionSaliencyCorrelation as PredictionSaliencyCorrelation,
+    )
+    from xaimed.metrics.repeatability import Repeatability as Repeatability
+    from xaimed.metrics.road import Road as Road
+    from xaimed.metrics.srg import Srg as Srg
+    from xaimed.metrics.views import Views as Views
 
-ENGINE = frozenset({"axis", "criteria", "evidence", "explained", "explaining", "judged", "judging", "matching",
-                    "removal"})
+ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "criteria", "donor", "evidence", "explained",
+                    "explaining", "gap", "imputation", "judged", "judging", "matching", "noninferiority", "oracle",
+                    "readers", "registration", "removal", "reproducibility", "segmentation", "synthesis", "yard"})
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,11 @@
 """The axis: how faithful each method's maps are on this model, against how accurate the model is.
 
-Explainability of a method is the mean over cases of a skill: m is the insertion area minus the deletion area
-of a map, averaged over the fills that both have; the null is m of a map of random numbers for the same
-target; skill = (m - null) / (1 - null). 0 is as good as random, 1 the most there could be; it is not clipped.
-A method that fails the randomisation gate gets no number.
+For each target and each faithfulness metric, skill = (m - null) / (ceiling - null): m is the metric of the method's
+map, the null that of the same method's maps of other patients laid on this target box on box (mean over donors), the
+ceiling that of a greedy superpixel search of the model itself. 0 is a map that says nothing about this image, 1 as
+good as the search; it is not clipped. A case has the mean over its metrics and targets. A method that fails the
+randomisation gate gets no number, and where the metrics do not agree in which method is better (Kendall's W below
+0.5) no point is to be trusted. How well a map meets the lesion is kept apart as plausibility.
 """
 
 from __future__ import annotations
@@ -24,11 +26,18 @@ if TYPE_CHECKING:
 
     from xaimed.run import Run
 
-NULL = "random_map"
-CONTROLS = (NULL, "sobel")
+CLEAN, OTHER, ORACLE = "clean", "other patient", "oracle"
+CONTROLS = ("random_map", "sobel", "centre_blob")
+FAITHFUL = ("deletion", "insertion", "road")
+FAITHFULNESS = r"^(?:(?:insertion|deletion)_auc\[.+\]|road)$"
+PLAUSIBLE = "pointing_game"
+# Where the search itself gains less than this over another patient's map, there is nothing to find faithfully.
+ROOM = 0.05
+AGREED = 0.5
+KEYS = ["case", "target", "method", "metric"]
 COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
-           "explainability_low", "explainability_high", "gate", "cases", "correlation", "null")
-FAITHFULNESS = r"^(insertion|deletion)_auc\[(.+)\]$"
+           "explainability_low", "explainability_high", "gate", "cases", "correlation", "null", "control", "agreement",
+           "no_room", "plausibility", "plausibility_low", "plausibility_high", "plausibility_name")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,28 +51,39 @@ class _Accuracy:
     drawn: Array
 
 
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """What all rows share: who owns a case, the draws of patients, the accuracy on them, the skills of all."""
+
+    owner: dict[str, str]
+    draws: Resampling
+    accuracy: _Accuracy
+    skills: pd.DataFrame
+    plausible: pd.DataFrame
+    agreement: float
+
+
 def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
     """One row a method with the columns COLUMNS; no row for a run without maps that were tested.
 
-    accuracy: image AUC of the positive class. explainability: mean skill, NaN if the gate failed. gate:
-    "pass", "fail" or "NOT ASSESSED". cases: those that gave a skill. correlation: of both values over the
-    same draws of patients, for a joint ellipse. null: "random_map", or "none" where that was not run, and
-    then the skill is m itself. options: by default those of the run's plan. Random and edge maps are
-    controls and get no row.
+    accuracy: image AUC of the positive class. explainability: mean skill over cases, NaN if the gate failed or there
+    is no null or no ceiling. gate: "pass", "fail" or "NOT ASSESSED". cases: those that gave a skill. correlation: of
+    both values over the same draws of patients, for a joint ellipse. null: "other patient", or "none" where that was
+    not measured. control: random, edge and centre maps, which keep their number to show where knowing nothing
+    stands. agreement: Kendall's W of the metrics over the methods that are no controls, NaN with fewer than 3.
+    no_room: the share of values left out because the ceiling lies less than ROOM above the null. plausibility: the
+    pointing game. options: by default those of the run's plan.
     """
     import pandas as pd
 
     chosen = options or _options(run)
-    skills = case_skills(run.scores)
-    draws = Resampling.of([str(p) for p in run.cases["patient"]], chosen.resamples, chosen.seed)
-    accuracy = _accuracy(run, chosen, draws) if len(skills) else None
-    owner = dict(zip(run.cases["case"], map(str, run.cases["patient"]), strict=True))
-    rows = [] if accuracy is None else [
-        _row(str(method), own, (owner, draws, accuracy)) | {"gate": gate_of(run.scores, str(method))}
-        for method, own in skills.groupby("method", sort=True) if method not in CONTROLS]
+    tested = _faithful(run.scores)
+    names = sorted(set(tested.loc[tested["condition"] == CLEAN, "method"].astype(str)))
+    basis = _basis(run, chosen) if names else None
+    rows = [] if basis is None else [_row(name, gate_of(run.scores, name), basis) for name in names]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table.loc[table["gate"] == "fail", ["explainability", "explainability_low", "explainability_high",
-                                        "correlation"]] = np.nan
+    hidden = (table["gate"] == "fail") & (table["control"] == False)  # noqa: E712
+    table.loc[hidden, ["explainability", "explainability_low", "explainability_high", "correlation"]] = np.nan
     return table
 
 
@@ -74,31 +94,85 @@ def _options(run: Run) -> JudgeOptions:
                         positive=str(plan.get("positive", usual.positive)))
 
 
-def case_skills(scores: pd.DataFrame) -> pd.DataFrame:
-    """The skill of each method on each case: columns method, case, skill, null.
+def _basis(run: Run, options: JudgeOptions) -> _Basis:
+    draws = Resampling.of([str(p) for p in run.cases["patient"]], options.resamples, options.seed)
+    skills = skill_table(run.scores)
+    owner = dict(zip(map(str, run.cases["case"]), map(str, run.cases["patient"]), strict=True))
+    return _Basis(owner, draws, _accuracy(run, options, draws), skills, _plausible(run.scores), agreement(skills))
 
-    A map that gave no number where the random map gave one counts as skill 0: no better than random.
+
+def _faithful(scores: pd.DataFrame) -> pd.DataFrame:
+    rows = scores[scores["case"] != ""]
+    return rows[rows["metric"].str.contains(FAITHFULNESS, regex=True)]
+
+
+def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """The skill of each map in each faithfulness metric: columns case, target, method, metric, skill.
+
+    Only where null and ceiling are known. A map that gave no number where the null did has skill 0: no better than
+    another patient's. NaN where the ceiling lies less than ROOM above the null.
     """
-    rows = scores[(scores["condition"] == "clean") & (scores["case"] != "")]
-    parts = rows["metric"].str.extract(FAITHFULNESS)
-    rows = rows.assign(kind=parts[0], fill=parts[1]).dropna(subset=["kind"])
-    keys = ["case", "target", "method"]
-    both = rows.groupby([*keys, "fill", "kind"])["value"].mean().unstack("kind")
-    both = both.reindex(columns=["insertion", "deletion"])
-    gain = (both["insertion"] - both["deletion"]).groupby(level=keys).mean().rename("m").reset_index()
-    random = gain.loc[gain["method"] == NULL, ["case", "target", "m"]].rename(columns={"m": "base"})
-    known = len(random) > 0
-    gain = gain.merge(random, on=["case", "target"], how="left") if known else gain.assign(base=0.0)
-    m, base = gain["m"].to_numpy(np.float64), gain["base"].to_numpy(np.float64)
-    m = np.where(np.isfinite(m) | (not known), m, base)
-    skill = np.divide(m - base, 1 - base, out=np.full(len(m), np.nan), where=base < 1 - 1e-6)
-    found = gain.assign(skill=skill, null=NULL if known else "none").dropna(subset=["skill"])
-    return found.groupby(["method", "case", "null"], sort=True, as_index=False)["skill"].mean()
+    rows = _faithful(scores)
+    own, null, best = (rows[rows["condition"] == name].groupby(keys)["value"].mean().rename(column).reset_index()
+                       for name, keys, column in ((CLEAN, KEYS, "m"), (OTHER, KEYS, "null"),
+                                                  (ORACLE, ["case", "target", "metric"], "ceiling")))
+    found = null.merge(best, on=["case", "target", "metric"]).merge(own, on=KEYS, how="left")
+    found = found.dropna(subset=["null", "ceiling"])
+    sign = np.where(found["metric"].str.startswith("deletion"), -1.0, 1.0)
+    base, top = sign * found["null"].to_numpy(np.float64), sign * found["ceiling"].to_numpy(np.float64)
+    m = sign * found["m"].to_numpy(np.float64)
+    gain = np.where(np.isfinite(m), m, base) - base
+    skill = np.divide(gain, top - base, out=np.full(len(found), np.nan), where=top - base >= ROOM)
+    return found.assign(skill=skill)[[*KEYS, "skill"]]
+
+
+def case_skills(scores: pd.DataFrame) -> pd.DataFrame:
+    """The skill of each method on each case: columns method, case, skill, the mean over metrics, then targets."""
+    return _by_case(skill_table(scores))
+
+
+def _by_case(skills: pd.DataFrame) -> pd.DataFrame:
+    known = skills.dropna(subset=["skill"])
+    by_target = known.groupby(["method", "case", "target"])["skill"].mean()
+    return by_target.groupby(level=["method", "case"]).mean().rename("skill").reset_index()
+
+
+def agreement(skills: pd.DataFrame) -> float:
+    """Kendall's W of the metrics over the methods' mean skills; NaN with fewer than 2 metrics or 3 methods.
+
+    Controls are left out: every metric puts noise last, which would make any metrics agree.
+    """
+    own = skills[~skills["method"].isin(CONTROLS)].dropna(subset=["skill"])
+    table = own.pivot_table(index="metric", columns="method", values="skill", aggfunc="mean").dropna(axis=1)
+    return concordance(table.to_numpy(np.float64))
+
+
+def concordance(values: Array) -> float:
+    """Kendall's W in [0, 1] of m rows that each rank n columns, with the correction for ties; NaN below 2 x 3.
+
+    Kendall MG, Babington Smith B (1939) "The problem of m rankings", Ann Math Stat 10:275.
+    """
+    from scipy.stats import rankdata
+
+    judges, items = values.shape
+    if judges < 2 or items < 3:
+        return math.nan
+    ranks = np.apply_along_axis(rankdata, 1, values)
+    spread = ((ranks.sum(0) - judges * (items + 1) / 2) ** 2).sum()
+    tied = sum(float((count**3 - count).sum()) for count in (np.unique(r, return_counts=True)[1] for r in ranks))
+    most = judges**2 * (items**3 - items) - judges * tied
+    return float(12 * spread / most) if most > 0 else math.nan
+
+
+def _plausible(scores: pd.DataFrame) -> pd.DataFrame:
+    """The pointing game of each method on each case with a lesion: columns method, case, skill."""
+    rows = scores[(scores["metric"] == PLAUSIBLE) & (scores["condition"] == CLEAN) & (scores["case"] != "")]
+    return _by_case(rows.rename(columns={"value": "skill"}))
 
 
 def gate_of(scores: pd.DataFrame, method: str) -> str:
     """What the randomisation gate said of a method: "pass", "fail" or "NOT ASSESSED"."""
-    rows = scores[(scores["method"] == method) & (scores["metric"] == "gate") & (scores["condition"] == "clean")]
+    rows = scores[(scores["method"] == method) & (scores["metric"] == "gate") & (scores["condition"] == CLEAN)]
     values = rows["value"].to_numpy(np.float64)
     if not len(values) or not np.isfinite(values).all():
         return "NOT ASSESSED"
@@ -113,18 +187,39 @@ def _accuracy(run: Run, options: JudgeOptions, draws: Resampling) -> _Accuracy:
     return _Accuracy(whole.name, whole.value, whole.low, whole.high, drawn)
 
 
-def _row(method: str, own: pd.DataFrame, shared: tuple[dict[str, str], Resampling, _Accuracy]
-         ) -> dict[str, str | float | int]:
-    owner, draws, accuracy = shared
-    values = own["skill"].to_numpy(np.float64)
-    drawn = draws.run([owner[case] for case in own["case"]], lambda w: ratio(w @ values, w.sum(axis=1)))
-    low, high = percentile(drawn)
-    if len({owner[case] for case in own["case"]}) < 2:
-        low = high = math.nan
+def _row(method: str, gate: str, basis: _Basis) -> dict[str, str | float | int | bool]:
+    own = basis.skills[basis.skills["method"] == method]
+    skill, accuracy = _mean_of(_by_case(own), basis), basis.accuracy
+    point = _mean_of(basis.plausible[basis.plausible["method"] == method], basis)
     return {"method": method, "accuracy": accuracy.value, "accuracy_low": accuracy.low,
             "accuracy_high": accuracy.high, "accuracy_name": accuracy.name,
-            "explainability": float(values.mean()), "explainability_low": low, "explainability_high": high,
-            "cases": len(values), "correlation": correlation(accuracy.drawn, drawn), "null": str(own["null"].iloc[0])}
+            "explainability": skill.value, "explainability_low": skill.low, "explainability_high": skill.high,
+            "gate": gate, "cases": skill.cases, "correlation": correlation(accuracy.drawn, skill.drawn),
+            "null": OTHER if len(own) else "none", "control": method in CONTROLS, "agreement": basis.agreement,
+            "no_room": float(own["skill"].isna().mean()) if len(own) else math.nan,
+            "plausibility": point.value, "plausibility_low": point.low, "plausibility_high": point.high,
+            "plausibility_name": PLAUSIBLE.replace("_", " ")}
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """A mean over cases with the bootstrap's interval, which fewer than two patients do not have."""
+
+    value: float
+    low: float
+    high: float
+    cases: int
+    drawn: Array
+
+
+def _mean_of(own: pd.DataFrame, basis: _Basis) -> _Mean:
+    values = own["skill"].to_numpy(np.float64)
+    patients = [basis.owner[str(case)] for case in own["case"]]
+    if not len(values):
+        return _Mean(math.nan, math.nan, math.nan, 0, np.full(len(basis.accuracy.drawn), np.nan))
+    drawn = basis.draws.run(patients, lambda w: ratio(w @ values, w.sum(axis=1)))
+    low, high = percentile(drawn) if len(set(patients)) > 1 else (math.nan, math.nan)
+    return _Mean(float(values.mean()), low, high, len(values), drawn)
 
 
 def correlation(a: Array, b: Array) -> float:

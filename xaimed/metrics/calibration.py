@@ -15,7 +15,7 @@ from xaimed.metrics.judged import Judged
 from xaimed.metrics.roc import Ranking, images
 from xaimed.stats import Array, Bools, Estimate, Resampling, Results, percentile, ratio, wilson
 
-BINS = 10
+BINS, WIDE = 10, 15
 EDGE = 1e-6
 
 
@@ -56,13 +56,23 @@ def errors(ranking: Ranking, draws: Resampling) -> list[Estimate]:
     def brier(w: Array) -> Array:
         return ratio(w @ gap**2, w.sum(axis=1))
 
-    ece, (low, high) = _drawn(expected, ranking, draws)
+    ece = float(expected(np.ones((1, len(gap))))[0])
+    drawn = draws.run(ranking.patients, expected)
+    low, high = percentile(drawn)
     # The error of a resample is biased upward, as absolute values are; the basic interval turns that round.
     basic = (max(0.0, 2 * ece - high), max(0.0, 2 * ece - low))
+    wide = equal_width(ranking.scores)
+    even, (under, over) = _drawn(lambda w: _expected(w, gap, wide), ranking, draws)
     score, limits = _drawn(brier, ranking, draws)
+    # The mean of the resamples lies above the error by about as much as the error above the truth.
+    clean = max(0.0, 2 * ece - float(np.nanmean(drawn)))
     return [Estimate("ECE", ece, *basic, rule=f"{int(bins.max()) + 1} bins of equal mass", denominator=count,
                      interval=f"basic {draws.text}"),
-            Estimate("Brier score", score, *limits, denominator=count, interval=draws.text)]
+            Estimate("Brier score", score, *limits, denominator=count, interval=draws.text),
+            Estimate("ECE", even, max(0.0, 2 * even - over), max(0.0, 2 * even - under), denominator=count,
+                     rule=f"{WIDE} bins of equal width", interval=f"basic {draws.text}"),
+            Estimate("ECE, debiased", clean, *basic, rule=f"{int(bins.max()) + 1} bins of equal mass",
+                     denominator=count, interval=f"basic {draws.text}, whose mean is the bias")]
 
 
 def _drawn(statistic: Callable[[Array], Array], ranking: Ranking,
@@ -90,7 +100,7 @@ def equal_mass(scores: Array, bins: int = BINS) -> Indices:
     return index
 
 
-def equal_width(scores: Array, bins: int = 15) -> Indices:
+def equal_width(scores: Array, bins: int = WIDE) -> Indices:
     """(n,) the bin of each score among `bins` bins of equal width on [0, 1], closed at the right end."""
     return np.clip(np.ceil(scores * bins).astype(np.int64) - 1, 0, bins - 1)
 

@@ -4,6 +4,11 @@
     name = "image AUC malignant"
     at_least = 0.75
     on = "low"        # the lower limit of the interval has to reach it; "value": the estimate itself
+
+    [[criteria]]
+    name = "false positives per image at the operating point"
+    at_most = 0.5
+    on = "high"       # the upper limit of the interval must not exceed it
 """
 
 from __future__ import annotations
@@ -27,16 +32,22 @@ Answer = Literal["met", "not met", "inconclusive", "NOT ASSESSED"]
 Tone = Literal["good", "warn", "bad"]
 ANSWERS: tuple[Answer, ...] = ("met", "not met", "inconclusive", "NOT ASSESSED")
 WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
-KEYS = {"name", "rule", "group", "at_least", "on"}
+KEYS = {"name", "rule", "group", "at_least", "at_most", "on"}
+SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A demand on one estimate. on: "value", or "low" for the lower limit of its interval. rule: None is the first."""
+    """A demand on one estimate. rule: None is the first.
+
+    side: "at_least" or "at_most" the limit. on: "value", or the end of the interval that has to keep to it, "low"
+    with at_least and "high" with at_most.
+    """
 
     name: str
-    at_least: float
-    on: Literal["low", "value"] = "value"
+    limit: float
+    side: Literal["at_least", "at_most"] = "at_least"
+    on: Literal["low", "high", "value"] = "value"
     rule: str | None = None
     group: str = "all"
 
@@ -85,16 +96,18 @@ def criteria_of(plan: Mapping[str, object]) -> tuple[Criterion, ...]:
 
 
 def _criterion(row: object) -> Criterion:
-    if not isinstance(row, Mapping) or not {"name", "at_least"} <= set(row) <= KEYS:
-        raise PlanError(f"criterion {row!r}; expected name, at_least and perhaps rule, group and on")
-    limit, on, texts = row["at_least"], row.get("on", "value"), [row["name"], row.get("group", "all")]
+    if not isinstance(row, Mapping) or "name" not in row or not set(row) <= KEYS or len(SIDES.keys() & row) != 1:
+        raise PlanError(f"criterion {row!r}; expected name, at_least or at_most, and perhaps rule, group and on")
+    side: Literal["at_least", "at_most"] = "at_least" if "at_least" in row else "at_most"
+    limit, on, texts = row[side], row.get("on", "value"), [row["name"], row.get("group", "all")]
     if not isinstance(limit, int | float) or isinstance(limit, bool) or not math.isfinite(limit):
-        raise PlanError(f"criterion {row['name']!r}: at_least is {limit!r}; expected a number")
-    if on not in ("low", "value"):
-        raise PlanError(f"criterion {row['name']!r}: on is {on!r}; expected 'low' or 'value'")
+        raise PlanError(f"criterion {row['name']!r}: {side} is {limit!r}; expected a number")
+    if on not in SIDES[side]:
+        raise PlanError(f"criterion {row['name']!r}: on is {on!r}; expected {' or '.join(map(repr, SIDES[side]))} "
+                        f"with {side}")
     if not all(isinstance(text, str) for text in (*texts, row.get("rule", ""))):
         raise PlanError(f"criterion {row['name']!r}: expected texts as name, rule and group")
-    return Criterion(str(texts[0]), float(limit), on, row.get("rule"), str(texts[1]))
+    return Criterion(str(texts[0]), float(limit), side, on, row.get("rule"), str(texts[1]))
 
 
 def verdict(run: Run) -> Verdict:
@@ -149,20 +162,22 @@ def judged(criterion: Criterion, results: Results) -> Judgement:
     answer = _answer(criterion, found)
     if answer == "NOT ASSESSED":
         return Judgement(criterion, answer, f"{criterion.name}: {found.interval or 'no number'}", found)
-    which = "the lower limit" if criterion.on == "low" else "the value"
-    return Judgement(criterion, answer, f"{note}{worded(found)}; {which} has to be at least "
-                     f"{criterion.at_least:g}", found)
+    which = {"low": "the lower limit", "high": "the upper limit", "value": "the value"}[criterion.on]
+    return Judgement(criterion, answer, f"{note}{worded(found)}; {which} has to be "
+                     f"{criterion.side.replace('_', ' ')} {criterion.limit:g}", found)
 
 
 def _answer(criterion: Criterion, found: Estimate) -> Answer:
-    limit = criterion.at_least
-    if math.isnan(found.value) or (criterion.on == "low" and math.isnan(found.low + found.high)):
+    if math.isnan(found.value) or (criterion.on != "value" and math.isnan(found.low + found.high)):
         return "NOT ASSESSED"
+    sign = 1.0 if criterion.side == "at_least" else -1.0
+    value, limit = sign * found.value, sign * criterion.limit
+    near, far = sorted((sign * found.low, sign * found.high))
     if criterion.on == "value":
-        return "met" if found.value >= limit else "not met"
-    if found.low >= limit:
+        return "met" if value >= limit else "not met"
+    if near >= limit:
         return "met"
-    return "not met" if found.high < limit else "inconclusive"
+    return "not met" if far < limit else "inconclusive"
 
 
 def worded(found: Estimate) -> str:

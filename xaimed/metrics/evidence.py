@@ -99,7 +99,8 @@ def evidence(cases: pd.DataFrame, truth: pd.DataFrame, predictions: pd.DataFrame
     """The three tables of a run as arrays, the images sorted by case.
 
     ignored_cases: images without a full reference for places; an image with a lesion label but no box,
-    in a set that has boxes, is one of them. ignored_labels: reference boxes that count neither way.
+    in a set that has boxes, is one of them, and so is one with neither label nor box. ignored_labels: reference
+    boxes that count neither way.
     Raises InputError for a missing column, a case listed twice, or a row of an unknown case.
     """
     _need(cases, ["case", "patient", "label"], "cases")
@@ -116,7 +117,8 @@ def evidence(cases: pd.DataFrame, truth: pd.DataFrame, predictions: pd.DataFrame
     labels = np.array([v if isinstance(v, str) else None for v in table["label"]], object)
     touched = np.isin(np.arange(len(place)), boxes.image)
     unplaced = np.array([isinstance(v, str) and v not in ("", "normal") for v in labels], bool) & ~touched
-    located = ~(unplaced & (len(boxes) > 0)) & ~np.isin(np.array(list(place)), list(ignored_cases))
+    known = touched | np.array([isinstance(v, str) and v != "" for v in labels], bool)
+    located = known & ~(unplaced & (len(boxes) > 0)) & ~np.isin(np.array(list(place)), list(ignored_cases))
     patients, scores = tuple(map(str, table["patient"])), _class_scores(predictions, place)
     return Evidence(tuple(place), patients, labels, scores, boxes.where(~passed_over), marks,
                     boxes.where(passed_over), located, located & ~touched, _groups(table))

@@ -14,6 +14,7 @@ from xaimed.errors import InputError
 from xaimed.types import Floats, Mask
 
 if TYPE_CHECKING:
+    from xaimed.metrics.again import Explainer
     from xaimed.metrics.removal import Removal
     from xaimed.scene import Scene
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class ExplanationMetric(Protocol):
     """A measure of one map. A plug-in's METRIC is an instance; its fields are the metric's parameters.
 
-    name: as in scores.parquet. kind: "explanation". better: "higher" or "lower". range: the least and the
-    greatest possible value. reference: the paper.
+    name: as in scores.parquet. kind: "explanation". better: "higher", "lower" or, for a description, "neither".
+    range: the least and the greatest possible value. reference: the paper.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -48,7 +49,9 @@ class Explained:
 
     values: float32 (h, w), signed, on the scene's grid. facts: the method's numbers. full: the same map,
     float32 (H, W), in original pixels, 0 outside the scene's window. truth: bool (H, W), the reference
-    lesion, or None. tissue_full: bool (H, W). Raises InputError if the sizes do not fit.
+    lesion, or None. tissue_full: bool (H, W). markers, others: bool (H, W), burned-in markers and the lesions of the
+    other targets, or None where they are not known. method: what made the map, for metrics that make it again.
+    Raises InputError if the sizes do not fit.
     """
 
     scene: Scene
@@ -58,6 +61,9 @@ class Explained:
     truth: Mask | None
     tissue_full: Mask
     shared: Removal | None = field(default=None, repr=False)
+    markers: Mask | None = None
+    others: Mask | None = None
+    method: Explainer | None = None
 
     def __post_init__(self) -> None:
         window = tuple(self.scene.tissue.shape)
@@ -66,9 +72,10 @@ class Explained:
         if self.full.ndim != 2 or self.tissue_full.shape != self.full.shape:
             raise InputError(f"{self.where}: map {self.full.shape} with tissue {self.tissue_full.shape}; "
                              "expected both (H, W) in original pixels")
-        if self.truth is not None and self.truth.shape != self.full.shape:
-            raise InputError(f"{self.where}: lesion {self.truth.shape} on a map {self.full.shape}; "
-                             "expected one size, in original pixels")
+        for name, mask in (("lesion", self.truth), ("markers", self.markers), ("other lesions", self.others)):
+            if mask is not None and mask.shape != self.full.shape:
+                raise InputError(f"{self.where}: {name} {mask.shape} on a map {self.full.shape}; "
+                                 "expected one size, in original pixels")
 
     @property
     def where(self) -> str:

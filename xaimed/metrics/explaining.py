@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from xaimed.errors import InputError, PlanError, unknown
+from xaimed.metrics.again import Explainer
 from xaimed.metrics.explained import Explained, ExplanationMetric
 from xaimed.registry import load, names
 from xaimed.types import Floats, Mask, Score
@@ -67,16 +68,37 @@ def measure(scene: Scene, maps: Mapping[str, Explanation], truth: Mask | None, t
     truth: bool (H, W), the reference lesion that belongs to the target, or None. tissue: bool (H, W). Both
     in original pixels. Fills and the untouched scene run through the model once, not once a map.
     """
+    return measure_on(scene, maps, Ground(truth, tissue), explanation_metrics() if metrics is None else metrics)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What is known of the image and of the maps: bool (H, W) in original pixels, None where it is not known.
+
+    truth: the reference lesion of the target; others: the lesions of the other targets; markers: burned-in ones.
+    methods: what made each map, by name; without it metrics that make a map again are not applicable.
+    """
+
+    truth: Mask | None
+    tissue: Mask
+    others: Mask | None = None
+    markers: Mask | None = None
+    methods: Mapping[str, Explainer] = field(default_factory=dict)
+
+
+def measure_on(scene: Scene, maps: Mapping[str, Explanation], ground: Ground, metrics: Sequence[ExplanationMetric]
+               ) -> list[Score]:
+    """As `measure`, with all that can be known of the image."""
     from xaimed.metrics.removal import Removal
 
     shared = Removal(scene)
-    chosen = explanation_metrics() if metrics is None else metrics
     scores: list[Score] = []
     for method, found in maps.items():
         full = np.asarray(scene.place(found.values), np.float32)
-        view = Explained(scene, found.values, found.facts, full, truth, tissue, shared)
+        view = Explained(scene, found.values, found.facts, full, ground.truth, ground.tissue, shared, ground.markers,
+                         ground.others, ground.methods.get(method))
         scores.extend(Score(scene.case, scene.target, method, name, value)
-                      for name, value in _values(view, chosen))
+                      for name, value in _values(view, metrics))
     return scores
 
 

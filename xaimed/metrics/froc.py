@@ -25,7 +25,8 @@ from xaimed.stats import (
     wilson,
 )
 
-POINTS = (0.05, 0.1, 0.125, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0, 4.0)
+POINTS = (0.05, 0.1, 0.125, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0)
+CPM = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 BAND_POINTS = 60
 BLOCK = 2_000_000
 END = "sensitivity at the end of the curve"
@@ -126,8 +127,23 @@ def sensitivities(steps: Steps, patients: Sequence[str], draws: Resampling,
     found = [_point(steps, patients, draws, f"sensitivity at {rate:g} false positives per image{suffix}",
                     (value, column if last >= rate - SLACK else None))
              for rate, value, column in zip(POINTS, everywhere, drawn.T, strict=True)]
+    found.append(_mean_sensitivity(steps, suffix, (everywhere, drawn), draws))
     return [*found, caught(END, steps, patients, draws),
             rate_estimate(f"false positives per image at the end of the curve{suffix}", steps, patients, draws)]
+
+
+def _mean_sensitivity(steps: Steps, suffix: str, points: tuple[Array, Array], draws: Resampling) -> Estimate:
+    """The competition performance metric: the mean sensitivity at seven rates, if the curve reaches them all."""
+    name = f"CPM, mean sensitivity at 0.125 to 8 false positives per image{suffix}"
+    lesions = float(len(steps.hit_score))
+    chosen = [POINTS.index(rate) for rate in CPM]
+    if not (steps.end[0] >= CPM[-1] - SLACK) or not lesions:
+        why = f"not reached: the curve ends at {steps.end[0]:.3g} per image" if lesions and len(steps.images) else (
+            "no lesion or no image of this kind")
+        return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=why)
+    low, high = percentile(points[1][:, chosen].mean(axis=1))
+    value = float(points[0][chosen].mean())
+    return Estimate(name, value, low, high, "lesion", denominator=lesions, interval=draws.text)
 
 
 def caught(name: str, steps: Steps, patients: Sequence[str], draws: Resampling) -> Estimate:
@@ -147,9 +163,11 @@ def _point(steps: Steps, patients: Sequence[str], draws: Resampling, name: str,
         return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=why)
     low, high = percentile(drawn)
     how = draws.text
-    if low == high:
+    if low == high or value in (0.0, 1.0):
+        # At the end of the scale the draws see nothing of what could still happen.
         holders = len({patients[i] for i in steps.hit_image})
-        low, high, how = *wilson(value * holders, holders), f"Wilson on {holders} patients"
+        outer, how = wilson(value * holders, holders), f"Wilson on {holders} patients"
+        low, high = (min(low, outer[0]), max(high, outer[1])) if value in (0.0, 1.0) else outer
     return Estimate(name, float(value), low, high, "lesion", numerator=float(round(value * lesions)),
                     denominator=lesions, interval=how)
 
@@ -208,10 +226,10 @@ class Froc:
             return Results()
         estimates, curves = [_share_located(judged)], {}
         for rule, only in [(r, "") for r in options.hit_rules] + [(options.hit_rules[0], options.positive)]:
-            lesions, marks = found.lesions, found.marks
+            lesions, marks, ignored = judged.regions(rule)
             if only:
                 lesions, marks = lesions.labelled(only), marks.labelled(only)
-            matches = match(lesions, marks, found.ignored, rule)
+            matches = match(lesions, marks, ignored, rule)
             named = f"{rule}, {only} only" if only else rule
             estimates += [replace(e, rule=named) for e in _of_rule(matches, judged)]
             steps = Steps.of(matches, found.located, found.located)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from xaimed.errors import InputError
 from xaimed.metrics.evidence import evidence
 from xaimed.metrics.judged import Judged, JudgeOptions, ModelMetric
 from xaimed.registry import load, names
-from xaimed.stats import Resampling, Results
+from xaimed.stats import Array, Resampling, Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +31,27 @@ def judge(cases: pd.DataFrame, truth: pd.DataFrame, predictions: pd.DataFrame, o
     chosen = options or JudgeOptions()
     found = evidence(cases, truth, predictions, chosen.ignored_cases, chosen.ignored_labels)
     draws = Resampling.of(found.patients, chosen.resamples, chosen.seed)
-    judged = Judged(found, operating_point, chosen, draws)
+    judged = Judged(found, operating_point, chosen, draws, _spacing(cases), _lesion_names(truth, chosen))
     parts = [metric(judged) for metric in model_metrics()]
     return Results(tuple(e for part in parts for e in part.estimates),
                    {name: curve for part in parts for name, curve in part.curves.items()})
+
+
+def _spacing(cases: pd.DataFrame) -> Array | None:
+    """The pixel spacing of each image in the order of the evidence, or None."""
+    if "spacing_mm" not in cases:
+        return None
+    spacing: Array = cases.sort_values("case", kind="stable")["spacing_mm"].to_numpy(np.float64)
+    return spacing
+
+
+def _lesion_names(truth: pd.DataFrame, options: JudgeOptions) -> tuple[str, ...]:
+    """The names of the lesions in the order of the evidence; none where no column lesion names one."""
+    if "lesion" not in truth:
+        return ()
+    rows = truth[truth["x0"].notna() & ~truth["label"].isin(list(options.ignored_labels))]
+    names = tuple(str(name) for name in rows["lesion"])
+    return names if any(names) else ()
 
 
 def model_metrics() -> list[ModelMetric]:

@@ -13,6 +13,8 @@ from xaimed.metrics.evidence import Indices, Regions
 from xaimed.stats import Array, Bools
 
 HIT_RULES = ("centre in box", "IoU >= 0.2", "IoU >= 0.5")
+KINDS = ("centre in box", "IoU >= 0.2", "IoBB >= 0.5", "distance <= 10 mm", "distance <= 50 px")
+NUMBERED = re.compile(r"(IoU|IoBB) >= (0?\.\d+|1(?:\.0+)?)|distance <= (\d+(?:\.\d+)?) (mm|px)")
 FALSE, TRUE, DUPLICATE, IGNORED = 0, 1, 2, 3
 SLACK = 1e-9
 
@@ -37,16 +39,25 @@ class Matches:
 def hit_test(rule: str) -> Callable[[Array, Array], Bools]:
     """The test of a hit rule on (n, 4) marks and (n, 4) lesions, pair by pair; equality counts as a hit.
 
-    rule: "centre in box" (the mark's centre lies in the lesion's box) or "IoU >= x" with x in (0, 1].
-    Raises NotFound for another rule.
+    rule: "centre in box" (the mark's centre lies in the lesion's box), "IoU >= x", "IoBB >= x" (the share of the
+    mark's box that lies on the lesion's) with x in (0, 1], or "distance <= r px" or "mm" (between the centres; for mm
+    the boxes have to be in mm). Raises NotFound for another rule.
     """
     if rule == "centre in box":
         return centre_inside
-    found = re.fullmatch(r"IoU >= (0?\.\d+|1(?:\.0+)?)", rule)
-    if found is None or float(found[1]) <= 0:
-        raise unknown("hit rule", rule, HIT_RULES)
-    least = float(found[1])
-    return lambda marks, lesions: overlap(marks, lesions) >= least - SLACK
+    found = NUMBERED.fullmatch(rule)
+    limit = float(found[2] or found[3]) if found else 0.0
+    if found is None or limit <= 0:
+        raise unknown("hit rule", rule, KINDS)
+    if found[3]:
+        return lambda marks, lesions: distance(marks, lesions) <= limit + SLACK
+    measure = overlap if found[1] == "IoU" else covered
+    return lambda marks, lesions: measure(marks, lesions) >= limit - SLACK
+
+
+def in_mm(rule: str) -> bool:
+    """Whether a hit rule needs boxes in mm."""
+    return rule.endswith(" mm")
 
 
 def centre_inside(marks: Array, lesions: Array) -> Bools:
@@ -56,11 +67,29 @@ def centre_inside(marks: Array, lesions: Array) -> Bools:
     return inside
 
 
-def overlap(a: Array, b: Array) -> Array:
-    """(n,) intersection over union of boxes a and b (n, 4), pair by pair, in [0, 1]."""
+def distance(a: Array, b: Array) -> Array:
+    """(n,) distance between the centres of boxes a and b (n, 4), pair by pair, in the unit of the boxes."""
+    apart: Array = np.hypot(a[:, 0] + a[:, 2] - b[:, 0] - b[:, 2], a[:, 1] + a[:, 3] - b[:, 1] - b[:, 3]) / 2
+    return apart
+
+
+def covered(marks: Array, lesions: Array) -> Array:
+    """(n,) share of each mark's box that lies on the lesion's box, pair by pair, in [0, 1] (IoBB)."""
+    share: Array = shared_area(marks, lesions) / ((marks[:, 2] - marks[:, 0]) * (marks[:, 3] - marks[:, 1]))
+    return share
+
+
+def shared_area(a: Array, b: Array) -> Array:
+    """(n,) area that boxes a and b (n, 4) have in common, pair by pair."""
     wide = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
     high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
-    shared = np.clip(wide, 0, None) * np.clip(high, 0, None)
+    area: Array = np.clip(wide, 0, None) * np.clip(high, 0, None)
+    return area
+
+
+def overlap(a: Array, b: Array) -> Array:
+    """(n,) intersection over union of boxes a and b (n, 4), pair by pair, in [0, 1]."""
+    shared = shared_area(a, b)
     areas: Array = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]) + (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
     union: Array = shared / (areas - shared)
     return union

@@ -118,8 +118,10 @@ def false_boxes(judged: Judged) -> Array:
     Not counted on a positive image whose lesions have no reference box: nobody knows which are false there.
     """
     found, positive = judged.evidence, judged.options.positive
-    marks = found.marks.labelled(positive)
-    matches = match(found.lesions.labelled(positive), marks, found.ignored, judged.options.hit_rules[0])
+    rule = judged.options.hit_rules[0]
+    lesions, marks, ignored = judged.regions(rule)
+    marks = marks.labelled(positive)
+    matches = match(lesions.labelled(positive), marks, ignored, rule)
     truth, _ = found.truth_of(positive)
     wrong = (matches.outcome == FALSE) & (marks.scores >= judged.operating_point)
     wrong &= (found.located | ~truth)[marks.image]

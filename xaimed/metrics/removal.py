@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,22 +43,54 @@ class Curve:
         return float(np.trapezoid(self.left, self.fraction))
 
 
+@dataclass(frozen=True)
+class Patches:
+    """Squares of the tissue: how many, the side as a share of the longer side of the scene, the fill, the seed."""
+
+    count: int = 32
+    side: float = 0.15
+    fill: str = "tissue_median"
+    seed: int = 0
+
+    def drawn(self, tissue: Tensor) -> Tensor:
+        """bool (count, h, w): squares whose centres are pixels of the tissue, cut to the tissue."""
+        generator = torch.Generator().manual_seed(self.seed)
+        places = tissue.cpu().nonzero()
+        centres = places[torch.randint(len(places), (self.count,), generator=generator)]
+        half = max(1, round(self.side * max(tissue.shape) / 2))
+        rows, columns = (torch.arange(n)[None] - centres[:, i, None] for i, n in enumerate(tissue.shape))
+        squares = (rows.abs() <= half)[:, :, None] & (columns.abs() <= half)[:, None, :]
+        return squares.to(tissue.device) & tissue
+
+
+@dataclass(frozen=True, eq=False)
+class Drops:
+    """masks: bool (n, h, w), the squares. fall: float64 (n,), by how much the score falls without each."""
+
+    masks: Tensor
+    fall: NDArray[np.float64]
+
+
 class Removal:
     """The similarities of one scene: those that do not depend on a map are computed once for all maps.
 
-    A similarity is divided by that of the untouched scene. Where the untouched scene's is below 0.01 there is
+    A similarity is divided by that of the untouched scene; passes counts the images that went through the model.
+    A curve that two metrics ask for (deletion and SRG) runs once. Where the untouched scene's is below 0.01 there is
     no prediction to remove, and every curve is NaN, as in a window without tissue.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.passes = 0
         self._fills: dict[tuple[str, int], tuple[Tensor, float]] = {}
+        self._curves: dict[tuple[bytes, Sweep, bool], Curve] = {}
+        self._drops: dict[Patches, Drops] = {}
         self._reordered = True
 
     @cached_property
     def untouched(self) -> float:
         """The similarity of the untouched scene, in [0, 1]."""
-        return float(self._similar(self.scene.image.detach(), self._nothing[None])[0])
+        return float(self.similar(self.scene.image.detach(), self._nothing[None])[0])
 
     @property
     def possible(self) -> bool:
@@ -68,20 +102,41 @@ class Removal:
         key = (sweep.fill, sweep.seed)
         if key not in self._fills:
             content = fill(self.scene.image, self.scene.tissue, sweep.fill, sweep.seed)
-            self._fills[key] = (content, float(self._similar(content, self._nothing[None])[0]))
+            self._fills[key] = (content, float(self.similar(content, self._nothing[None])[0]))
         return self._fills[key]
 
     def deletion(self, values: Floats, sweep: Sweep) -> Curve:
         """The curve when the highest values of a map (h, w) are replaced first."""
-        return self._curve(values, sweep, insert=False)
+        return self._once(values, sweep, insert=False)
 
     def insertion(self, values: Floats, sweep: Sweep) -> Curve:
         """The curve when the highest values of a map (h, w) are put back first, from all tissue replaced."""
-        return self._curve(values, sweep, insert=True)
+        return self._once(values, sweep, insert=True)
+
+    def drops(self, patches: Patches) -> Drops:
+        """The squares of `patches` and how far the score falls where each is replaced; the same for all maps."""
+        if patches not in self._drops:
+            masks = patches.drawn(self.scene.tissue)
+            content = self.filled(Sweep(patches.fill, seed=patches.seed))[0]
+            image = self.scene.image.detach()
+            scores = self._run(self.scene.score, masked(image, content, masks, self.scene.chunk))
+            whole = self._run(self.scene.score, iter([image]))
+            self._drops[patches] = Drops(masks, whole[0] - scores)
+        return self._drops[patches]
+
+    def seen(self, batches: Iterator[Tensor]) -> NDArray[np.float64]:
+        """float64 (N,): the similarity of every image of the batches (B, C, h, w), divided by the untouched one."""
+        return self._run(self.scene.similarity, batches) / self.untouched
 
     @property
     def _nothing(self) -> Tensor:
         return torch.zeros_like(self.scene.tissue)
+
+    def _once(self, values: Floats, sweep: Sweep, insert: bool) -> Curve:
+        key = (hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest(), sweep, insert)
+        if key not in self._curves:
+            self._curves[key] = self._curve(values, sweep, insert)
+        return self._curves[key]
 
     def _curve(self, values: Floats, sweep: Sweep, insert: bool) -> Curve:
         if not self.possible or not np.isfinite(values).all():
@@ -91,29 +146,31 @@ class Removal:
         changed = prefixes(order, sizes[1:-1], (values.shape[0], values.shape[1]))
         content, gone = self.filled(sweep)
         start, end = (content, self.scene.image.detach()) if insert else (self.scene.image.detach(), content)
-        inner = self._similar(start, changed, end)
+        inner = self.similar(start, changed, end)
         ends = (gone, self.untouched) if insert else (self.untouched, gone)
         left = np.concatenate([ends[:1], inner, ends[1:]]) / self.untouched
         return Curve(np.asarray(sizes, np.float64) / order.numel(), left)
 
-    def _similar(self, image: Tensor, masks: Tensor, content: Tensor | None = None) -> NDArray[np.float64]:
-        """float64 (N,): the similarity of `image` with `content` where a mask of (N, h, w) is True."""
-        if not len(masks):
-            return np.zeros(0)
-        with torch.no_grad(), frozen(self.scene.network):
-            batches = masked(image, image if content is None else content, masks, self.scene.chunk)
-            found = [self._evaluated(batch).double().cpu() for batch in batches]
-        return np.asarray(torch.cat(found).numpy())
+    def similar(self, image: Tensor, masks: Tensor, content: Tensor | None = None) -> NDArray[np.float64]:
+        """float64 (N,): the similarity of `image` with `content` where a mask of (N, h, w) is True, undivided."""
+        batches = masked(image, image if content is None else content, masks, self.scene.chunk)
+        return self._run(self.scene.similarity, batches)
 
-    def _evaluated(self, batch: Tensor) -> Tensor:
-        """The similarity of a batch; on a CPU in channels-last order, which is faster, where the network can."""
+    def _run(self, function: Callable[[Tensor], Tensor], batches: Iterator[Tensor]) -> NDArray[np.float64]:
+        with torch.no_grad(), frozen(self.scene.network):
+            found = [self._evaluated(function, batch).double().cpu() for batch in batches if len(batch)]
+        self.passes += sum(map(len, found))
+        return np.asarray(torch.cat(found).numpy()) if found else np.zeros(0)
+
+    def _evaluated(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """The values of a batch; on a CPU in channels-last order, which is faster, where the network can."""
         if batch.device.type != "cpu" or not self._reordered:
-            return self.scene.similarity(batch)
+            return function(batch)
         try:
             with channels_last(self.scene.network):
-                return self.scene.similarity(batch.contiguous(memory_format=torch.channels_last))
+                return function(batch.contiguous(memory_format=torch.channels_last))
         except RuntimeError as error:
             if "view size is not compatible" not in str(error):
                 raise
         self._reordered = False
-        return self.scene.similarity(batch)
+        return function(batch)

@@ -22,6 +22,7 @@ from xaimed.stats import (
     auc_interval,
     bands,
     delong_covariance,
+    obuchowski_variance,
     percentile,
     wilson,
 )
@@ -61,7 +62,8 @@ class Roc:
         ranking = images(found, positive)
         estimates = [area(f"image AUC {positive}", ranking, judged.draws)]
         if len(set(ranking.patients)) < len(ranking.patients):
-            estimates.append(delong(f"image AUC {positive} (images taken as independent)", ranking))
+            estimates += [delong(f"image AUC {positive} (images taken as independent)", ranking),
+                      obuchowski(f"image AUC {positive} (images of a patient taken as a cluster)", ranking)]
         by_patient = area(f"patient AUC {positive}", patients(ranking), judged.draws)
         estimates.append(replace(by_patient, unit="patient", rule="highest image score of the patient"))
         estimates += among_lesions(judged)
@@ -107,6 +109,15 @@ def delong(name: str, ranking: Ranking) -> Estimate:
     return _estimate(name, value, auc_interval(value, float(spread[0, 0])), ranking, "DeLong, logit scale")
 
 
+def obuchowski(name: str, ranking: Ranking) -> Estimate:
+    """The AUC with Obuchowski's interval on the logit scale, the images of a patient as one cluster."""
+    value = float(auc(ranking.scores, ranking.positive)[0])
+    if value in (0.0, 1.0):
+        return _unvaried(name, value, ranking)
+    spread = obuchowski_variance(ranking.scores, ranking.positive, ranking.patients)
+    return _estimate(name, value, auc_interval(value, spread), ranking, "Obuchowski, logit scale")
+
+
 def _unvaried(name: str, value: float, ranking: Ranking) -> Estimate:
     count = ranking.smaller
     limits = wilson(value * count, count)
@@ -145,8 +156,9 @@ def found_lesions(judged: Judged) -> Ranking:
     The score is the best positive mark on the lesion minus the best mark of another class on it (0: no mark).
     """
     found, rule, positive = judged.evidence, judged.options.hit_rules[0], judged.options.positive
-    matches = match(found.lesions, found.marks, found.ignored, rule)
-    mark, lesion = hits(found.marks, found.lesions, rule)
+    lesions, marks, ignored = judged.regions(rule)
+    matches = match(lesions, marks, ignored, rule)
+    mark, lesion = hits(marks, lesions, rule)
     best = np.zeros((2, len(found.lesions)))
     side = np.asarray(found.marks.labels[mark] == positive, bool).astype(np.int64)
     np.maximum.at(best, (side, lesion), found.marks.scores[mark])

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from xaimed.metrics.froc import Steps, at_point
+from xaimed.metrics.gap import gaps
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import Matches, match
 from xaimed.metrics.operating import AMONG, Counts, counts
@@ -34,13 +35,13 @@ class Subgroups:
         count as denominator and interval "suppressed: ...".
         """
         found: list[Estimate] = []
-        matches = match(judged.evidence.lesions, judged.evidence.marks, judged.evidence.ignored,
-                        judged.options.hit_rules[0])
+        matches = match(*judged.regions(judged.options.hit_rules[0]), judged.options.hit_rules[0])
         for kind, values in judged.evidence.groups.items():
             names = sorted({str(v) for v in values if v})
             for name in names if len(names) > 1 else []:
                 inside = np.asarray(values == name, bool)
                 found += [replace(e, group=f"{kind}={name}") for e in _cell(judged, matches, inside)]
+            found += gaps(judged, matches, kind, [e for e in found if e.group.startswith(f"{kind}=")])
         return Results(tuple(found))
 
 

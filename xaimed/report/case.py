@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xaimed import ledger
 from xaimed.mapfile import MapEntry
 from xaimed.report.blocks import (
+    NOT_ASSESSED,
     Attachment,
     Badge,
     Badges,
@@ -29,6 +31,7 @@ from xaimed.report.blocks import (
 from xaimed.report.panels import View, image_panel, map_panel, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
+from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.wording import compact, given, listed, number, percent, plural
 from xaimed.run import Run
 from xaimed.viz.names import pretty
@@ -37,17 +40,21 @@ COMPLETE = 0.01
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
 # Heights in cm that keep a case on two pages, by the number of targets.
 PAIR_HEIGHT = {0: 9.5, 1: 9.5, 2: 7.5}
+# Maps in a row where a case has many; then the maps of several targets share a row.
+ABREAST, DENSE_GAP, DENSE_TALLEST = 8, 0.25, 2.8
 BELOW, WIDEST = 3, 18
+NO_PICTURE = ("No image was given: the audit was made from tables of outputs alone. There is no picture of this case "
+              "and no map.")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A case with its reading, the maps it has and the window that every picture of it shows."""
+    """A case with its reading, the maps it has and the window that every picture shows, None without an image."""
 
     run: Run
     reading: Reading
     entries: tuple[MapEntry, ...]
-    view: View
+    view: View | None
     scores: Mapping[tuple[str, str, str], float]
 
     def score(self, entry: MapEntry, metric: str) -> float:
@@ -61,7 +68,7 @@ def case_document(run: Run, case: str) -> Document:
     reading = read_case(run, case)
     scores = {(str(r.target), str(r.method), str(r.metric)): float(r.value)
               for r in rows_of(run, "scores", case).itertuples()}
-    shown = Shown(run, reading, entries, view_of(run, reading, entries), scores)
+    shown = Shown(run, reading, entries, view_of(run, reading, entries) if run.pictured else None, scores)
     model, data = run.meta.get("model", {}), run.meta.get("data", {})
     digest = str(model.get("digest", ""))[:16]
     return Document(
@@ -74,16 +81,23 @@ def case_document(run: Run, case: str) -> Document:
 
 
 def _blocks(shown: Shown) -> list[Block]:
-    targets = dict.fromkeys(entry.target for entry in shown.entries)
-    blocks: list[Block] = [Heading("Summary"), Text(in_words(shown)), _pair(shown, len(targets)), *_detections(shown),
-                           *_acquisition(shown.reading), Heading("Explanations")]
-    for target in targets:
-        blocks += _target(shown, [entry for entry in shown.entries if entry.target == target], len(targets))
-    if not shown.entries:
-        blocks.append(Text("No attribution map: no detection at or above the operating point and no missed lesion."))
-    return [*blocks, *value_tables(shown), Heading("Limits"), *_limits(shown),
+    return [Heading("Summary"), Text(in_words(shown)), _pair(shown), *_detections(shown), *_acquisition(shown.reading),
+            Heading("Explanations"), *_explanations(shown), *value_tables(shown), Heading("Limits"), *_limits(shown),
             Heading("Reader"),
             SignOff(("Reader",), "Agree, wrong place, right for the wrong reason or disagree, and why:")]
+
+
+def _explanations(shown: Shown) -> list[Block]:
+    if shown.view is None:
+        return [Text(f"{NOT_ASSESSED}: {NO_PICTURE[0].lower()}{NO_PICTURE[1:]}")]
+    if not shown.entries:
+        return [Text("No attribution map: no detection at or above the operating point and no missed lesion.")]
+    maps = [[entry for entry in shown.entries if entry.target == target]
+            for target in dict.fromkeys(entry.target for entry in shown.entries)]
+    if len(maps) > 2:
+        return _dense(shown, shown.view, maps)
+    blocks = [block for entries in maps for block in _target(shown, shown.view, entries, len(maps))]
+    return blocks if len(maps) == 1 else [*blocks, *_told(maps)]
 
 
 def _acquisition(reading: Reading) -> list[Block]:
@@ -91,9 +105,13 @@ def _acquisition(reading: Reading) -> list[Block]:
     groups = " · ".join(f"{pretty(name)}: {given(value)}" for name, value in reading.groups)
     return [Heading("Acquisition and provenance"), Pairs((
         ("Patient (pseudonym)", f"{reading.patient}, split {given(reading.split)}"),
-        ("Image", f"{reading.width} x {reading.height} pixels, pixel spacing {spacing}"),
+        ("Image", f"{_size(reading)}, pixel spacing {spacing}"),
         *((("Groups", groups),) if groups else ()),
         ("Image digest", Mono(reading.digest) if reading.digest else given(None))))]
+
+
+def _size(reading: Reading) -> str:
+    return f"{reading.width} x {reading.height} pixels" if reading.width and reading.height else "size not given"
 
 
 def in_words(shown: Shown) -> str:
@@ -126,8 +144,11 @@ def _focus(shown: Shown) -> str:
     return f" Share of the map of {shown.entries[0].target} inside its lesion: {listed(parts)}."
 
 
-def _pair(shown: Shown, targets: int) -> Gallery:
-    height = min(PAIR_HEIGHT.get(targets, 4.8), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
+def _pair(shown: Shown) -> Gallery | Text:
+    if shown.view is None:
+        return Text(NO_PICTURE)
+    targets = len(_explained(shown))
+    height = min(PAIR_HEIGHT.get(targets, 4.2), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
     drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
     return Gallery((image_panel(shown.view, "Image", marks=()),
                     image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
@@ -183,18 +204,51 @@ def _status(found: Found, has_reference: bool) -> Badge:
     return Badge("false positive" if has_reference else "false positive (no lesion)", "bad")
 
 
-def _target(shown: Shown, entries: list[MapEntry], targets: int) -> list[Block]:
+def _named(entry: MapEntry) -> str:
+    """What was explained: "Target d0: Malignant, score 0.912"."""
+    score = f", score {number(entry.score)}" if math.isfinite(entry.score) else ""
+    kind = "Missed lesion" if entry.target.startswith("m") and entry.box else "Target"
+    return f"{kind} {entry.target}: {pretty(entry.label)}{score}"
+
+
+def _dense(shown: Shown, view: View, maps: list[list[MapEntry]]) -> list[Block]:
+    """Rows of small maps; those of a second target stand in the same row where there is room for all of them."""
+    together = max(1, ABREAST // max(len(entries) for entries in maps))
+    height = min(DENSE_TALLEST, (TEXT_WIDTH - DENSE_GAP * (ABREAST - 1)) / ABREAST * view.aspect)
+    blocks: list[Block] = []
+    for start in range(0, len(maps), together):
+        row = maps[start:start + together]
+        panels = tuple(map_panel(view, entry, tuple(badges(shown, entry, brief=True)), brief=True)
+                       for entries in row for entry in entries)
+        blocks += [Heading(" · ".join(_named(entries[0]) for entries in row), 2), Gallery(panels, ABREAST, height)]
+    return [*blocks, *_told(maps)]
+
+
+def _told(maps: list[list[MapEntry]]) -> list[Block]:
+    """What the brief badges mean, and the notes that they cut short."""
+    notes = [f"{entry.target} {pretty(entry.method)}: {entry.note}." for entries in maps for entry in entries
+             if entry.note != _short(entry.note)]
+    return [Text(" ".join((SUM_OFF, *notes)), small=True)]
+
+
+def _short(note: str) -> str:
+    """The note up to its first colon, comma or semicolon."""
+    return re.split("[:;,]", note, maxsplit=1)[0]
+
+
+SUM_OFF = ("Sum off: by which share the map's values miss the change of the score (completeness), where it is more "
+           f"than {percent(COMPLETE)}.")
+
+
+def _target(shown: Shown, view: View, entries: list[MapEntry], targets: int) -> list[Block]:
     first = entries[0]
-    score = f", score {number(first.score)}" if math.isfinite(first.score) else ""
-    kind = "Missed lesion" if first.target.startswith("m") and first.box else "Target"
-    panels: list[Panel] = [image_panel(shown.view, "Image", marks=(), target=first)]
-    panels += [map_panel(shown.view, entry, tuple(badges(shown, entry, brief=targets > 2))) for entry in entries]
+    panels: list[Panel] = [image_panel(view, "Image", marks=(), target=first)]
+    panels += [map_panel(view, entry, tuple(badges(shown, entry, brief=targets > 1))) for entry in entries]
     columns = len(panels) if len(panels) <= 5 else 4
     columns = max(columns, 3)
     width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
-    tallest = TALLEST if targets == 1 else 4.2 if targets == 2 else 2.9
-    return [Heading(f"{kind} {first.target}: {pretty(first.label)}{score}", 2),
-            Gallery(tuple(panels), columns, min(tallest, width * shown.view.aspect))]
+    tallest = TALLEST if targets == 1 else 2.9
+    return [Heading(_named(first), 2), Gallery(tuple(panels), columns, min(tallest, width * view.aspect))]
 
 
 def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
@@ -211,9 +265,10 @@ def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
         found.append(Badge("peak in lesion", "good") if pointing >= 0.5 else Badge("peak outside", "warn"))
     gap = shown.score(entry, "completeness")
     if math.isfinite(gap):
-        found.append(Badge(f"completeness {percent(gap)}", "good" if gap <= COMPLETE else "warn"))
+        found.append(Badge(f"{'sum off' if brief else 'completeness'} {percent(gap)}",
+                           "good" if gap <= COMPLETE else "warn"))
     if entry.note:
-        found.append(Badge(entry.note, "warn"))
+        found.append(Badge(_short(entry.note) if brief else entry.note, "warn"))
     # The first is the gate, which no map goes without.
     return found[:1] + [badge for badge in found[1:] if badge.tone in ("warn", "bad")] if brief else found
 
@@ -260,6 +315,8 @@ def _together(shown: Shown, entry: MapEntry, names: list[str]) -> str:
 
 
 def _limits(shown: Shown) -> list[Block]:
+    if shown.view is None:
+        return [Text(NO_MAPS, small=True)]
     blocks: list[Block] = [Text("An attribution map shows what raises or lowers a score. It does not outline a lesion "
                                 "and is not meant for primary diagnosis. Each map has its own colour scale.",
                                 small=True)]

@@ -22,9 +22,12 @@ from xaimed.viz.overlay import Mark
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
 # What one unit of a map means; a method that is not named here has its own.
-UNITS = {"integrated_gradients": "change of the score (logit)", "gradient_shap": "change of the score (logit)",
-         "kernel_shap": "change of the score (logit)", "grad_cam": "Grad-CAM value (own unit)",
-         "saliency": "gradient of the score"}
+CHANGE, GRADIENT = "change of the score (logit)", "gradient of the score"
+UNITS = {**dict.fromkeys(("deep_lift", "deep_shap", "exact_shapley", "gradient_shap", "integrated_gradients",
+                          "kernel_shap", "occlusion", "partition_shap"), CHANGE),
+         **dict.fromkeys(("guided_backprop", "saliency", "smooth_grad"), GRADIENT),
+         "grad_cam": "Grad-CAM value (own unit)", "input_x_gradient": "gradient times grey value",
+         "rise": "change of the probability", "d_rise": "change of the similarity"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +93,11 @@ def image_panel(view: View, title: str, marks: Sequence[Found | Reference], targ
     return Panel(title, Picture(picture, alt, "png"))
 
 
-def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...]) -> Panel:
-    """One map over the image in the same window, with its colour bar."""
+def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: bool = False) -> Panel:
+    """One map over the image in the same window, with its colour bar.
+
+    brief: the title names the target and the bar has fewer digits, for a narrow panel.
+    """
     values = view.cut(view.run.map(view.case, entry.target, entry.method))
     mixed = overlay.overlay(view.cut(view.image), values, opacity=0.75)
     marks = [Mark(_moved(view, entry.box), "", "detection")] if entry.box else []
@@ -99,18 +105,20 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...]) -> Panel:
            f"case {view.case}. {overlay.caption(values)}")
     picture = Picture(_picture(mixed, marks, SMALL), alt, "png")
     word = overlay.problem(values)
-    return Panel(pretty(entry.method), picture, None if word else _bar(entry, values), badges,
+    title = f"{entry.target} {pretty(entry.method)}" if brief else pretty(entry.method)
+    return Panel(title, picture, None if word else _bar(entry, values, brief), badges,
                  word.capitalize() if word else "")
 
 
-def _bar(entry: MapEntry, values: Floats) -> Bar:
+def _bar(entry: MapEntry, values: Floats, brief: bool) -> Bar:
     kind, scale = overlay.colormap_of(values), overlay.robust_scale(values)
     strip = np.repeat(overlay.table(kind)[None], 8, axis=0)
-    low, middle = (signed(-scale), "0") if kind == "signed" else ("0", f"{scale / 2:.2g}")
+    digits = 2 if brief else 3
+    low, middle = (signed(-scale, digits), "0") if kind == "signed" else ("0", f"{scale / 2:.2g}")
     # Three long numbers do not fit under a narrow picture.
-    middle = middle if len(middle) < 6 else ""
-    alt = f"colour bar from {low} to {signed(scale)}"
-    high = f"+{signed(scale)}" if kind == "signed" else signed(scale)
+    middle = middle if len(middle) < 6 and not brief else ""
+    alt = f"colour bar from {low} to {signed(scale, digits)}"
+    high = f"+{signed(scale, digits)}" if kind == "signed" else signed(scale, digits)
     return Bar(Picture(overlay.png(strip), alt, "png"), low, middle, high,
                UNITS.get(entry.method, "the method's own unit"))
 

@@ -28,9 +28,9 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
-def signed(value: float) -> str:
-    """The value with three significant digits and a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+def signed(value: float, digits: int = 3) -> str:
+    """The value with so many significant digits and a true minus sign."""
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def compact(value: float) -> str:
@@ -81,6 +81,12 @@ def counts(estimate: Estimate) -> str:
 
 def _whole(value: float) -> str:
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
+def p_value(estimate: Estimate | None) -> str:
+    """A p value with three decimals, "< 0.001", or "n/a"."""
+    value = math.nan if estimate is None else estimate.value
+    return "< 0.001" if value < 0.001 else number(value)
 
 
 def outcome(word: str) -> Badge:

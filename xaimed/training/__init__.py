@@ -1,3 +1,3 @@
 """Training: from a recipe to a model.pt."""
 
-ENGINE = frozenset({"course", "recipe", "samples"})
+ENGINE = frozenset({"course", "folds", "recipe", "samples"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from xaimed import tables
 from xaimed.adapters.model import Model
@@ -20,17 +21,22 @@ from xaimed.data.dataset import DataRequest, Dataset, data_root
 from xaimed.data.split import manifest_digest
 from xaimed.errors import ModelError, PlanError
 from xaimed.registry import load
-from xaimed.training.detection import Report, Workspace, train_detector
-from xaimed.training.recipe import Recipe
+from xaimed.training.detection import Report, Workspace, finished, train_detector
+from xaimed.training.recipe import Recipe, read_recipe
 from xaimed.training.samples import Sample, samples_of
 from xaimed.types import Case
 
+IMAGENET = "imagenet"
+First = Callable[[], Mapping[str, Tensor] | None]
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Course:
-    """A recipe with the place of its data, its checkpoints and the model.pt that it makes."""
+    """A recipe with the place of its data, its checkpoints and the model.pt that it makes.
+
+    card: what model.pt says of itself: name, version, intended_use, out_of_scope, licence ...
+    """
 
     recipe: Recipe
     out: Path
@@ -38,6 +44,7 @@ class Course:
     data: Path | None = None
     device: str = "cpu"
     models: Path = Path()
+    card: Mapping[str, object] = field(default_factory=dict)
 
 
 def run_course(course: Course, say: Report) -> ModelFile:
@@ -46,21 +53,31 @@ def run_course(course: Course, say: Report) -> ModelFile:
     Raises PlanError for a recipe that cannot be run, and what the data or the first weights raise.
     """
     recipe = course.recipe
-    if recipe.task != "detection":
-        raise PlanError(f"recipe task {recipe.task!r}; expected 'detection'")
     dataset = load("data", recipe.dataset).open(DataRequest(recipe.dataset, root=data_root(course.data)))
-    say(f"preparing the training cases of {dataset.title}")
-    samples = training_samples(recipe, dataset)
-    torch.manual_seed(recipe.seed)
-    network = load("architectures", recipe.architecture).build(**recipe.arguments)
-    _start(network, course)
-    work = Workspace(course.work, say, course.device)
-    trained = train_detector(network, samples, recipe, work)
+    network = trained(course, dataset, lambda: first_weights(course, say), say)
     say("choosing the operating point on the validation split")
-    file = settled(model_file(recipe, dataset, trained.state_dict()), recipe,
+    file = settled(model_file(recipe, dataset, network.state_dict()), recipe,
                    [dataset[i] for i, row in enumerate(dataset.rows) if row.split == "val"], course.device)
+    file = dataclasses.replace(file, card={**file.card, **course.card})
     write_model(course.out, file)
     return file
+
+
+def trained(course: Course, dataset: Dataset, first: First, say: Report) -> nn.Module:
+    """The network after all epochs on the dataset's train split; first: makes the weights that it starts from."""
+    recipe, work = course.recipe, Workspace(course.work, say, course.device)
+    if recipe.task != "detection":
+        raise PlanError(f"recipe task {recipe.task!r}; expected 'detection'")
+    done = finished(work, recipe.schedule)
+    torch.manual_seed(recipe.seed)
+    network: nn.Module = load("architectures", recipe.architecture).build(**recipe.arguments)
+    if not done and recipe.start == IMAGENET:
+        _imagenet(recipe)(network)
+    elif not done and (weights := first()) is not None:
+        network.load_state_dict(weights)
+    if not done:
+        say(f"preparing the training cases of {dataset.title}")
+    return train_detector(network, [] if done else training_samples(recipe, dataset), recipe, work)
 
 
 def training_samples(recipe: Recipe, dataset: Dataset) -> list[Sample]:
@@ -78,14 +95,38 @@ def _training_cases(recipe: Recipe, dataset: Dataset) -> Iterator[Case]:
         yield from (more[index] for index in range(len(more)))
 
 
-def _start(network: torch.nn.Module, course: Course) -> None:
-    if not course.recipe.start:
-        return
-    first = read_model(course.models / course.recipe.start)
-    if first.architecture != course.recipe.architecture:
-        raise ModelError(f"start {course.recipe.start!r} is a {first.architecture!r}; expected a "
-                         f"{course.recipe.architecture!r}, as the recipe says")
-    network.load_state_dict(network_of(first).state_dict())
+def first_weights(course: Course, say: Report) -> Mapping[str, Tensor] | None:
+    """The weights that the recipe starts from, trained now where another recipe makes them; None for its own."""
+    recipe = course.recipe
+    if recipe.start in ("", IMAGENET):
+        return None
+    path = course.models / recipe.start
+    if path.suffix != ".toml":
+        file = read_model(path)
+        _check_same(recipe, file.architecture)
+        return network_of(file).state_dict()
+    before = read_recipe(path)
+    _check_same(recipe, before.architecture)
+    if before.start.endswith(".toml"):
+        raise PlanError(f"start {recipe.start!r} starts from a recipe itself; expected at most one step before")
+    dataset = load("data", before.dataset).open(DataRequest(before.dataset, root=data_root(course.data)))
+    say(f"first {recipe.start}")
+    leg = dataclasses.replace(course, recipe=before, work=course.work / path.stem)
+    return trained(leg, dataset, lambda: first_weights(leg, say), say).state_dict()
+
+
+def _check_same(recipe: Recipe, architecture: str) -> None:
+    if architecture != recipe.architecture:
+        raise ModelError(f"start {recipe.start!r} is a {architecture!r}; expected a "
+                         f"{recipe.architecture!r}, as the recipe says")
+
+
+def _imagenet(recipe: Recipe) -> Callable[[nn.Module], None]:
+    start: Callable[[nn.Module], None] | None = getattr(load("architectures", recipe.architecture),
+                                                        "start_from_imagenet", None)
+    if start is None:
+        raise PlanError(f"architecture {recipe.architecture!r} has no ImageNet weights; expected start = '' or a file")
+    return start
 
 
 def model_file(recipe: Recipe, dataset: Dataset, state: dict[str, torch.Tensor]) -> ModelFile:
@@ -98,8 +139,20 @@ def model_file(recipe: Recipe, dataset: Dataset, state: dict[str, torch.Tensor])
         training={"dataset": recipe.dataset, "title": dataset.title, "synthetic": dataset.synthetic,
                   "manifest": manifest_digest(dataset.rows), "seed": recipe.seed, "start": recipe.start,
                   "operating_point_split": "val", "operating_point_fppi": recipe.fppi,
-                  "patients": sorted({row.patient for row in dataset.rows if row.split == "train"}),
+                  "patients": _patients(dataset, "train") + _extra_patients(recipe),
+                  "validation_patients": _patients(dataset, "val"),
                   "finished": datetime.now(UTC).date().isoformat()})
+
+
+def _patients(dataset: Dataset, split: str) -> list[str]:
+    return sorted({row.patient for row in dataset.rows if row.split == split})
+
+
+def _extra_patients(recipe: Recipe) -> list[str]:
+    if not recipe.extra:
+        return []
+    more = load("data", recipe.dataset).open(DataRequest(recipe.dataset, options=recipe.extra))
+    return sorted({row.patient for row in more.rows})
 
 
 def settled(file: ModelFile, recipe: Recipe, cases: Sequence[Case], device: str = "cpu") -> ModelFile:

@@ -68,6 +68,14 @@ def train_detector(model: nn.Module, samples: Sequence[Sample], recipe: Recipe, 
     return learner.average.eval()
 
 
+def finished(work: Workspace, plan: Schedule) -> bool:
+    """Whether the checkpoint in the work folder is that of the last epoch."""
+    if not work.checkpoint.is_file():
+        return False
+    state = torch.load(work.checkpoint, weights_only=True, map_location="cpu", mmap=True)
+    return int(state["epoch"]) + 1 >= plan.epochs
+
+
 def _groups(model: nn.Module, plan: Schedule) -> list[dict[str, object]]:
     # Adam moves every weight by about the rate, so a layer of 25 000 inputs needs a smaller one than a convolution.
     wide = [p for part in model.modules() if isinstance(part, nn.Linear) for p in part.parameters()]

@@ -51,7 +51,8 @@ class Schedule:
 class Recipe:
     """What is trained, on what and how.
 
-    start: a model.pt of the same architecture whose weights are the beginning. extra: further cases for
+    start: the first weights: "imagenet" where the architecture can, a model.pt of the same architecture, or another
+    recipe, NAME/FILE.toml beside it in models, that is trained first; "" for random ones. extra: further cases for
     training alone, such as {"first": "1000", "patients": "900"} for phantoms outside the data set.
     fppi: false positives per image at which the operating point is set on the validation split.
     """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
 
     axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A marker is
     hollow where the method did not pass the randomisation gate; where it failed it, or nothing was measured, there
-    is no explainability number and the marker stands in a band below the plot.
+    is no explainability number and the marker stands in a band below the plot. Grey: the metrics disagree in the
+    order of the methods (agreement below 0.5), or a control, which is a cross.
     """
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
@@ -52,7 +54,29 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
 
 def _scored(row: Mapping[str, object]) -> bool:
     """Whether the row has an explainability number: measured, and the gate not failed."""
-    return row.get("gate") != "fail" and math.isfinite(_number(row, "explainability"))
+    gated = row.get("gate") == "fail" and row.get("control") is not True
+    return not gated and math.isfinite(_number(row, "explainability"))
+
+
+def greyed(row: Mapping[str, object]) -> bool:
+    """Whether a row of the axis is drawn in grey: a control, or metrics that disagree (Kendall's W below 0.5)."""
+    agreement = _number(row, "agreement")
+    return row.get("control") is True or (math.isfinite(agreement) and agreement < AGREED)
+
+
+def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
+    """How well the maps meet the lesion, one bar a method with its interval: apart from the axis, as it moves with
+    accuracy by construction."""
+    objects = need("plotly.graph_objects", "dashboard", "to draw charts")
+    figure: go.Figure = objects.Figure()
+    for i, row in enumerate({str(k): v for k, v in row.items()} for row in axis.to_dict(orient="records")):
+        colour = QUIET if row.get("control") is True else COLOURS[i % len(COLOURS)]
+        figure.add_trace(objects.Bar(
+            x=[plain_name(str(row.get("method", "")))], y=[_number(row, "plausibility")], marker={"color": colour},
+            error_y=_bars(row, "plausibility", "#1f2933"), showlegend=False,
+            hovertemplate=f"{interval_text(row, 'plausibility')}<extra></extra>"))
+    figure.update_yaxes(title="pointing game", range=[0, 1])
+    return _styled(figure)
 
 
 def _floor(rows: list[dict[str, object]]) -> float:
@@ -66,9 +90,11 @@ def _point(row: Mapping[str, object], index: int, below: float | None) -> go.Sca
     """The marker of a row; below: the height of one without a number, which is hollow."""
     import plotly.graph_objects as objects
 
-    colour, symbol = COLOURS[index % len(COLOURS)], SYMBOLS[index % len(SYMBOLS)]
+    colour = QUIET if greyed(row) else COLOURS[index % len(COLOURS)]
+    symbol = "x-thin" if row.get("control") is True else SYMBOLS[index % len(SYMBOLS)]
     scored = below is None
-    shape = symbol if scored and row.get("gate") == "pass" else f"{symbol}-open"
+    filled = scored and (row.get("gate") == "pass" or row.get("control") is True)
+    shape = symbol if filled else f"{symbol}-open"
     return objects.Scatter(
         x=[_number(row, "accuracy")], y=[_number(row, "explainability") if scored else below], name=_label(row),
         mode="markers", marker={"size": 13, "color": colour, "symbol": shape, "line": {"width": 2}},
@@ -81,6 +107,8 @@ def _point(row: Mapping[str, object], index: int, below: float | None) -> go.Sca
 def _label(row: Mapping[str, object]) -> str:
     method = plain_name(str(row.get("method", "")))
     model = f"{row['model']}: " if row.get("model") else ""
+    if row.get("control") is True:
+        return f"{model}{method} (control)"
     return f"{model}{method}" if row.get("gate") == "pass" else f"{model}{method} (gate: {row.get('gate')})"
 
 
@@ -89,7 +117,9 @@ def _hover(row: Mapping[str, object], scored: bool) -> str:
     skill = (f"explainability {interval_text(row, 'explainability')}" if scored
              else f"no explainability number: randomisation gate {row.get('gate')}")
     if row.get("null"):
-        skill += f"<br>compared with {plain_name(str(row['null']))}"
+        skill += f"<br>0 is the map of {plain_name(str(row['null']))}"
+    if math.isfinite(_number(row, "agreement")):
+        skill += f"<br>agreement of the metrics {_number(row, 'agreement'):.2f}"
     return f"<b>{_label(row)}</b><br>{accuracy}<br>{skill}<br>{row.get('cases', '?')} cases"
 
 

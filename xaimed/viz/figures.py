@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
+from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
 from xaimed.types import Attribution
 from xaimed.viz import overlay
@@ -141,9 +142,18 @@ def axis_figure(run: Run) -> Figure:
 
 
 def axis_figure_of(table: pd.DataFrame) -> Figure:
-    """axis_figure of the table that metrics.axis gives, of one run or of several under each other."""
-    figure, axes = _blank(6.4, 3.3)
+    """axis_figure of the table that metrics.axis gives, of one run or of several under each other.
+
+    Grey: controls (crosses), and all points where the metrics disagree (Kendall's W below 0.5). Where the table has
+    it, plausibility stands in a panel of its own.
+    """
+    apart = "plausibility" in table and bool(np.isfinite(np.asarray(table["plausibility"], float)).any())
+    figure, axes = _blank(6.4, 5.2 if apart else 3.3)
     with style():
+        if apart:
+            figure.clear()
+            axes, below = figure.subplots(2, 1, height_ratios=(2, 1))
+            _draw_plausibility(below, table)
         for i, row in enumerate(table.to_dict(orient="records")):
             _axis_point(axes, {str(key): value for key, value in row.items()}, i)
         names = sorted(set(table["accuracy_name"])) if len(table) else []
@@ -158,20 +168,34 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
 
 
 def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
-    colour, _ = LINES[index % len(LINES)]
+    control, agreement = row.get("control") is True, _number(row, "agreement")
+    colour = QUIET if control or agreement < AGREED else LINES[index % len(LINES)][0]
     x, y = _number(row, "accuracy"), _number(row, "explainability")
-    passed, known = row.get("gate") == "pass", bool(np.isfinite(y))
+    passed, known = control or row.get("gate") == "pass", bool(np.isfinite(y))
     if known:
         across = _spread([x], [_number(row, "accuracy_low")], [_number(row, "accuracy_high")])
         along = _spread([y], [_number(row, "explainability_low")], [_number(row, "explainability_high")])
         axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
                       alpha=0.7)
     # A method without a number is drawn on the line of no skill, moved aside so that none hides another.
-    suffix = "" if passed else f" (gate: {row.get('gate')})"
+    suffix = " (control)" if control else "" if passed else f" (gate: {row.get('gate')})"
     label = printable(pretty(str(row["method"])) + suffix)
     axes.plot([x if known else x + 0.004 * index], [y if known else 0.0], linestyle="none", markersize=7,
-              label=label, marker=MARKERS[index % len(MARKERS)], color=colour,
+              label=label, marker="x" if control else MARKERS[index % len(MARKERS)], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
+
+
+def _draw_plausibility(axes: Axes, table: pd.DataFrame) -> None:
+    """How well the maps of each method meet the lesion: it moves with accuracy, so it is no part of the axis."""
+    for index, row in enumerate({str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")):
+        x, low, high = (_number(row, f"plausibility{end}") for end in ("", "_low", "_high"))
+        colour = QUIET if row.get("control") is True else LINES[index % len(LINES)][0]
+        axes.barh([index], [x], height=0.6, color=colour, alpha=0.55,
+                  xerr=_spread([x], [low], [high]), error_kw={"linewidth": 0.9, "capsize": 2})
+    axes.set_yticks(range(len(table)), [printable(pretty(str(name))) for name in table["method"]])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("plausibility: pointing game, the share of maps whose maximum lies in the lesion")
 
 
 def attribution_figure(attribution: Attribution, columns: int = 4) -> Figure:

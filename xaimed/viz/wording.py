@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 KEY = ("image AUC", "patient AUC", "sensitivity at 0.5 false positives per image", "sensitivity",
        "specificity")
-GATES = {1.0: "pass", 0.0: "fail"}
 
 
 def ordered(findings: Sequence[Finding]) -> list[Finding]:
@@ -28,9 +27,10 @@ def ordered(findings: Sequence[Finding]) -> list[Finding]:
 
 def gates(scores: pd.DataFrame) -> dict[str, str]:
     """For each method "pass", "fail" or "NOT ASSESSED": its randomisation gate on this model."""
-    rows = scores[(scores["metric"] == "gate") & (scores["case"] == "")]
-    return {str(method): GATES.get(float(value), "NOT ASSESSED")
-            for method, value in zip(rows["method"], rows["value"], strict=True)}
+    from xaimed.metrics.axis import gate_of
+
+    return {method: gate_of(scores, method)
+            for method in dict.fromkeys(scores.loc[scores["metric"] == "gate", "method"].astype(str))}
 
 
 def warning(method: str, gate: str, note: str) -> str:

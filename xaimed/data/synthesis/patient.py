@@ -82,9 +82,31 @@ def make_patient(seed: int, number: int, options: PhantomOptions = _DEFAULTS) ->
     return tuple(_image(patient, shared, side, view) for side, view in VIEWS)
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """What is known of a patient before any pixel: density, site, and the labels of the masses of each side."""
+
+    density: str
+    site: str
+    masses: dict[str, tuple[str, ...]]
+
+
+def sketch(seed: int, number: int, options: PhantomOptions = _DEFAULTS) -> Sketch:
+    """Returns what make_patient will draw, in microseconds and without an image."""
+    patient = _Patient(seed, number, options)
+    found: dict[str, tuple[str, ...]] = {"L": (), "R": ()}
+    for side, mass in _drawn_masses(patient):
+        found[side] += (mass.label,)
+    return Sketch(_density(patient.stream("body")), draw_site(patient.stream("site")).name, found)
+
+
+def _density(rng: np.random.Generator) -> str:
+    return str(rng.choice(list(DENSITIES), p=list(DENSITIES.values())))
+
+
 def _share(patient: _Patient) -> _Shared:
     rng = patient.stream("body")
-    density = str(rng.choice(list(DENSITIES), p=list(DENSITIES.values())))
+    density = _density(rng)
     left = make_body(rng, density)
     bodies = {"L": left, "R": vary(left, rng)}
     site = draw_site(patient.stream("site"))
@@ -100,19 +122,26 @@ def _share(patient: _Patient) -> _Shared:
 
 
 def _masses(patient: _Patient, outlines: dict[tuple[str, str], Outline]) -> dict[str, tuple[Mass, ...]]:
+    held: dict[str, tuple[Mass, ...]] = {"L": (), "R": ()}
+    for side, mass in _drawn_masses(patient):
+        views = (outlines[side, "CC"], outlines[side, "MLO"])
+        held[side] += (place_mass(mass, views, held[side], patient.stream("place", side)),)
+    return held
+
+
+def _drawn_masses(patient: _Patient) -> list[tuple[str, Mass]]:
+    """Side and mass of each lesion, not yet placed."""
     rng, options = patient.stream("masses"), patient.options
     present, several, opposite, right = rng.random(4)
     first = "R" if right < 0.5 else "L"
     sides = [first] if present < options.lesion_rate else []
     if sides and several < 0.3:
         sides.append(first if opposite < 0.5 else ("L" if first == "R" else "R"))
-    held: dict[str, tuple[Mass, ...]] = {"L": (), "R": ()}
+    out = []
     for number, side in enumerate(sides):
         label = "malignant" if rng.random() < options.malignant_rate else "benign"
-        mass = draw_mass(number, label, rng)
-        views = (outlines[side, "CC"], outlines[side, "MLO"])
-        held[side] += (place_mass(mass, views, held[side], patient.stream("place", side)),)
-    return held
+        out.append((side, draw_mass(number, label, rng)))
+    return out
 
 
 def _marker_style(patient: _Patient, malignant: bool) -> tuple[bool, bool]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xaimed.report.blocks import Block, Column, Heading, Notice, Pairs, Table, Text
 from xaimed.report.wording import given, number, plural
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 ORDER = 30
+FEW = 3
 
 
 def section(run: Run) -> list[Block]:
@@ -22,8 +25,7 @@ def section(run: Run) -> list[Block]:
                          ("Patients", str(run.cases["patient"].nunique())),
                          ("Reference boxes", str(int(run.truth["x0"].notna().sum()))),
                          ("Image size", _sizes(run)), ("Pixel spacing", _spacing(run)))))
-    warnings = data.get("warnings") or []
-    blocks += [Notice("Warning of the data set", str(text), "warn") for text in warnings]
+    blocks += _warnings(data.get("warnings") or [])
     if len(run.cases):
         blocks += [_counts(run, "label", "Reference label of the image"), *_groups(run)]
     else:
@@ -36,10 +38,18 @@ def synthetic(run: Run) -> bool:
     return bool(run.meta.get("data", {}).get("synthetic")) or bool(run.cases["synthetic"].astype(bool).any())
 
 
+def _warnings(texts: Sequence[object]) -> list[Block]:
+    """A notice for each warning; the lines of a table where there are many."""
+    if len(texts) <= FEW:
+        return [Notice("Warning of the data set", str(text), "warn") for text in texts]
+    return [Table("Warnings of the data set", (Column("Warning", share=1),), tuple((str(text),) for text in texts))]
+
+
 def _sizes(run: Run) -> str:
-    sizes = sorted({(int(w), int(h)) for w, h in zip(run.cases["width"], run.cases["height"], strict=True)})
+    known = run.cases[(run.cases["width"] > 0) & (run.cases["height"] > 0)]
+    sizes = sorted({(int(w), int(h)) for w, h in zip(known["width"], known["height"], strict=True)})
     if not sizes:
-        return given(None)
+        return "size not given" if len(run.cases) else given(None)
     if len(sizes) == 1:
         return f"{sizes[0][0]} x {sizes[0][1]} pixels"
     return f"{plural(len(sizes), 'size')}, from {sizes[0][0]} x {sizes[0][1]} to {sizes[-1][0]} x {sizes[-1][1]} pixels"

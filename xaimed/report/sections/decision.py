@@ -37,11 +37,12 @@ def section(run: Run) -> list[Block]:
 
 
 def main_results(run: Run) -> tuple[Estimate, ...]:
-    """Each measure under its first counting rule, then sensitivity at 0.5 per image under each hit rule."""
+    """Each measure under its first counting rule, sensitivity at 0.5 per image under each hit rule, non-inferiority."""
     named = {e.name: e for e in reversed(members(run, "performance"))}
     performance = [e for e in reversed(named.values()) if MAIN.match(e.name)]
     at_half = [e for e in members(run, "detection") if e.name.lower() in HALF]
-    return tuple(performance + at_half)
+    margin = [e for e in members(run, "comparison") if e.name.startswith("non-inferiority")]
+    return tuple(performance + at_half + margin)
 
 
 def _criteria(judgements: tuple[Judgement, ...]) -> Block:

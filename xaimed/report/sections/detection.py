@@ -6,7 +6,7 @@ import math
 import re
 
 from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Figure, Heading, Picture, Table, Text
-from xaimed.report.families import estimate_table, members, rule_table, ruled
+from xaimed.report.families import estimate_table, members, rule_tables, ruled, ways_of
 from xaimed.report.wording import measured, plural
 from xaimed.run import Run
 from xaimed.stats import Estimate
@@ -32,7 +32,7 @@ def section(run: Run) -> list[Block]:
         blocks.append(_figure(run))
     shared, rest = ruled(tuple(e for match, e in pairs if not match))
     if shared:
-        blocks.append(rule_table("At the operating point and at the end of the curve", shared, NOTE))
+        blocks += rule_tables("At the operating point and at the end of the curve", shared, NOTE)
     if rest:
         blocks.append(estimate_table("Other detection measures", rest))
     return blocks
@@ -46,10 +46,9 @@ def froc_table(rated: list[tuple[float, Estimate]], suffix: str) -> Table:
                  for rate in sorted({rate for rate, _ in rated}))
     columns = (Column("False positives per image", share=1.2),
                *(Column(f"Hit: {rule or 'not stated'}{_lesions(rated, rule)}", "right", 2) for rule in rules))
-    ways = "; ".join(dict.fromkeys(e.interval for _, e in rated if e.interval and math.isfinite(e.value)))
     name = suffix.strip(" ,_[]").replace("_", " ")
     return Table("Sensitivity at a rate of false positives (95 % interval)" + (f": {name}" if name else ""), columns,
-                 rows, f"Unit: lesion. Intervals: {ways or 'none'}. The curve "
+                 rows, f"Unit: lesion. Intervals: {ways_of(tuple(e for _, e in rated))}. The curve "
                  "is not extended beyond its last observed point.")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xaimed.metrics.axis import AGREED, gate_of
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
 from xaimed.report.families import estimate_table, members
 from xaimed.report.wording import compact, joined, number, outcome
@@ -22,7 +23,7 @@ ORDER = 80
 def section(run: Run) -> list[Block]:
     """Gate, axis, metrics by method, and what a detector's map is conditional on."""
     blocks: list[Block] = [Heading("Validity of the explanations")]
-    methods = tuple(dict.fromkeys(run.scores.loc[run.scores["method"] != "", "method"]))
+    methods = tuple(dict.fromkeys(run.scores.loc[(run.scores["method"] != "") & _clean(run), "method"]))
     if not methods:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no explanation.")]
     blocks += [_gates(run, methods), *_axis(run), *_metrics(run, methods)]
@@ -42,23 +43,30 @@ CONDITIONAL = ("Explanations of a box are conditional on the proposal: the regio
 @lru_cache(maxsize=64)
 def gate(run: Run, method: str) -> str:
     """"pass", "fail" or NOT ASSESSED for one method, from the stored gate."""
-    rows = run.scores[(run.scores["metric"] == "gate") & (run.scores["method"] == method)]["value"].dropna()
-    return NOT_ASSESSED if rows.empty else "pass" if bool((rows == 1).all()) else "fail"
+    return gate_of(run.scores, method)
+
+
+def _clean(run: Run) -> pd.Series[bool]:
+    return run.scores["condition"] == "clean"
 
 
 def _gates(run: Run, methods: tuple[str, ...]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (pretty(name), number(_value(run, name, "gate_similarity")), number(_value(run, name, "gate_null")),
-         outcome(gate(run, name))) for name in methods]
+         number(_value(run, name, "target_likeness")), outcome(gate(run, name))) for name in methods]
     return Table("Randomisation gate", (Column("Method", share=2), Column("Similarity after randomisation", "right", 2),
                                         Column("Similarity of different images", "right", 2),
-                                        Column("Outcome")), tuple(rows),
+                                        Column("Likeness of two targets", "right", 2), Column("Outcome")), tuple(rows),
                  "The model's weights are randomised from the output down; a method whose map stays the same does not "
-                 "depend on what the model learned and fails. A failed method gets no explainability number.")
+                 "depend on what the model learned and fails. A failed method gets no explainability number. Random, "
+                 "edge and centre maps are controls that must fail. Likeness of two targets: of the maps of the two "
+                 "classes of one box, 1 where the map does not depend on the class.")
 
 
 def _value(run: Run, method: str, metric: str) -> float:
-    rows = run.scores[(run.scores["metric"] == metric) & (run.scores["method"] == method)]["value"].dropna()
+    """A value of the whole run: not one stage of the gate, and not one scene."""
+    rows = run.scores[(run.scores["metric"] == metric) & (run.scores["method"] == method) & _clean(run)
+                      & (run.scores["case"] == "")]["value"].dropna()
     return float(rows.mean()) if len(rows) else float("nan")
 
 
@@ -68,16 +76,35 @@ def _axis(run: Run) -> list[Block]:
     from xaimed.viz.figures import axis_figure, svg
 
     text = ("Explainability against accuracy, one point a method, with 95 % intervals. Hollow: the gate is not "
-            "passed; such a point on the dotted line has no explainability number.")
+            "passed; such a point on the dotted line has no explainability number." + _agreement(run))
     rows: list[tuple[Cell, ...]] = [
         (pretty(str(row["method"])), _spread(row, "explainability"), _spread(row, "accuracy"),
-         str(row["accuracy_name"]), str(row["cases"]), outcome(str(row["gate"])))
+         _spread(row, "plausibility"), str(row["cases"]), outcome(str(row["gate"])))
         for row in run.axis.to_dict(orient="records")]
     table = Table("Explainability and accuracy", (
         Column("Method", share=1.9), Column("Explainability (95 %)", "right", 2),
-        Column("Accuracy (95 %)", "right", 2.2), Column("Accuracy is", share=2.3), Column("Cases", "right", 0.7),
-        Column("Gate")), tuple(rows))
+        Column("Accuracy (95 %)", "right", 2.2), Column("Pointing game (95 %)", "right", 2.2),
+        Column("Cases", "right", 0.7), Column("Gate")), tuple(rows), SKILL + f" Accuracy is {_accuracy(run)}.")
     return [Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.9), table]
+
+
+SKILL = ("Explainability is a skill: 0 is the method's own map of another patient laid on this target, 1 a greedy "
+         "search of the model itself, for deletion and insertion; negative is worse than another patient's map. The "
+         "pointing game says how well a map meets the lesion, which is no part of it.")
+
+
+def _accuracy(run: Run) -> str:
+    return ", ".join(sorted({str(name) for name in run.axis["accuracy_name"]}))
+
+
+def _agreement(run: Run) -> str:
+    """What Kendall's W says, in a sentence with a space before it; "" where there is none."""
+    values = np.asarray(run.axis["agreement"], np.float64) if "agreement" in run.axis else np.zeros(0)
+    if not np.isfinite(values).any():
+        return ""
+    value = float(values[0])
+    return f" The faithfulness metrics order the methods with Kendall's W {value:.2f}" + (
+        "." if value >= AGREED else ": they disagree, so the points are grey and the order means little.")
 
 
 def _spread(row: dict[object, object], name: str) -> str:
@@ -89,7 +116,7 @@ def _spread(row: dict[object, object], name: str) -> str:
 
 
 def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
-    scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna()]
+    scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna() & _clean(run)]
     if scores.empty:
         return []
     table = scores.groupby(["metric", "method"], sort=False)["value"]

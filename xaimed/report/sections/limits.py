@@ -16,10 +16,14 @@ WORDS = ("What nobody supplied or measured is printed as NOT ASSESSED. n/a means
          "cannot be computed here.")
 
 
+NO_MAPS = ("No image and no model were given, so no explanation was made. Nothing here says why the model gives its "
+           "outputs, and whether it looks at the lesion is NOT ASSESSED.")
+
+
 def section(run: Run) -> list[Block]:
     """The limits that hold for every audit, and those of this task and data."""
-    texts = [SCOPE, MAPS, WORDS]
-    if run.meta.get("model", {}).get("task") == "detection":
+    texts = [SCOPE, MAPS if run.pictured else NO_MAPS, WORDS]
+    if run.pictured and run.meta.get("model", {}).get("task") == "detection":
         texts.append(CONDITIONAL)
     if synthetic(run):
         texts.append("SYNTHETIC: images of this run were made by a program.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
-from xaimed.report.families import estimate_table, members, rule_table, ruled
+from xaimed.report.families import estimate_table, members, rule_tables, ruled
 from xaimed.report.wording import given
 from xaimed.run import Run
 
@@ -17,12 +17,13 @@ def section(run: Run) -> list[Block]:
     blocks: list[Block] = [Heading("Accuracy of the model")]
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
-    point = run.meta.get("model", {}).get("operating_point")
+    model = run.meta.get("model", {})
+    point, origin = model.get("operating_point"), model.get("operating_point_by", "as the model file fixes it")
     said = f"{point:g}" if isinstance(point, float) else given(point)
-    blocks.append(Text(f"Operating point: score of at least {said}, as the model file fixes it."))
+    blocks.append(Text(f"Operating point: score of at least {said}, {origin}."))
     shared, rest = ruled(estimates)
     if shared:
-        blocks.append(rule_table("Measures at the operating point under each counting rule", shared, NOTE))
+        blocks += rule_tables("Measures at the operating point under each counting rule", shared, NOTE)
     if rest:
         blocks.append(estimate_table("Discrimination and other measures", rest))
     if any(name.startswith("roc") for name in run.results.curves):

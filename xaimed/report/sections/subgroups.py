@@ -1,21 +1,21 @@
-"""Subgroups: the same measures in each group of cases."""
+"""Subgroups: the same measures in each group of cases, and the gaps between the groups."""
 
 from __future__ import annotations
 
-from functools import partial
-
 from xaimed.report.blocks import NOT_ASSESSED, Block, Heading, Text
-from xaimed.report.families import estimate_table, group_table, members
+from xaimed.report.families import estimate_table, group_tables, members
 from xaimed.run import Run
 
 ORDER = 70
 
 
 def section(run: Run) -> list[Block]:
-    """One table of all estimates of groups."""
+    """Tables of all estimates of groups of cases, then of the gaps."""
     estimates = members(run, "subgroups")
+    grouped = tuple(e for e in estimates if e.group != "all")
+    gaps = tuple(e for e in estimates if e.group == "all")
+    blocks: list[Block] = [Heading("Subgroups")]
     if not estimates:
-        return [Heading("Subgroups"), Text(f"{NOT_ASSESSED}: the run holds no estimate of a group.")]
-    few = len({(e.name, e.rule, e.unit) for e in estimates}) <= 5
-    table = group_table if few else partial(estimate_table, grouped=True)
-    return [Heading("Subgroups"), table("Measures by group", estimates)]
+        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of a group.")]
+    blocks += group_tables("Measures by group", grouped)
+    return [*blocks, estimate_table("Gaps between groups", gaps)] if gaps else blocks

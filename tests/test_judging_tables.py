@@ -1,0 +1,202 @@
+"""Audit of tables: what the command writes, what it refuses, and that nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.table_runs import BOXES, MARKS, SCORES, TRUTH, sheet_files
+from xaimed.cli.app import main
+from xaimed.data.scoresheet import SheetRequest, read_scoresheet
+from xaimed.errors import XaimedError
+from xaimed.judging_tables import TableAudit, judge_sheet
+from xaimed.metrics.judged import JudgeOptions
+from xaimed.run import Run
+
+PLAN = '[judging]\nresamples = 40\npositive = "1"\n'
+
+
+def request(folder: Path, truth: str = TRUTH, scores: str = SCORES, positive: str = "") -> SheetRequest:
+    return SheetRequest(*sheet_files(folder, truth, scores), positive)
+
+
+def audit(asked: SheetRequest, resamples: int = 40) -> TableAudit:
+    sheet = read_scoresheet(asked)
+    return TableAudit(sheet, JudgeOptions(resamples=resamples, positive=sheet.positive), "", Path("none"),
+                      (asked.predictions, asked.truth), 0.5)
+
+
+def test_the_command_writes_a_run_without_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    predictions, truth = sheet_files(tmp_path, TRUTH, SCORES)
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    out = tmp_path / "run"
+    code = main(["audit", "--predictions", str(predictions), "--truth", str(truth), "--plan", str(plan),
+                 "--out", str(out), "--margin", "0.2", "--operating-point", "0.5"])
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert "NOT ASSESSED" in told
+    run = Run.open(out)
+    assert (out / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert len(run.cases) == 10
+    assert run.entries("a") == ()
+    assert {f.outcome for f in run.findings if f.code.startswith("XM3")} == {"NOT ASSESSED"}
+    assert set(run.predictions["condition"]) == {"clean", "model old"}
+    missing = run.results.find("missing outputs")
+    assert missing is not None
+    assert (missing.numerator, missing.denominator) == (1, 10)
+    # Of 4 x 5 answered pairs "new" ranks all right but e (0.4) below f (0.6); of 20 pairs "old" loses c and i to some.
+    found = run.results.find("image AUC 1")
+    assert found is not None
+    assert found.value == pytest.approx(19 / 20)
+    assert run.results.find("difference in image AUC 1: new - old") is not None
+    specificity = run.results.find("specificity", "intention to diagnose: an output that is missing is wrong")
+    assert specificity is not None
+    assert (specificity.numerator, specificity.denominator) == (4, 6)
+    assert any(e.name.startswith("non-inferiority") for e in run.results.estimates)
+    assert main(["verify", str(out)]) == 0
+
+
+def test_boxes_and_normal_images_are_read(tmp_path: Path) -> None:
+    sheet = read_scoresheet(request(tmp_path, BOXES, MARKS))
+    assert (sheet.task, sheet.positive) == ("detection", "malignant")
+    assert dict(zip(sheet.cases["case"], sheet.cases["label"], strict=True)) == {
+        "a": "malignant", "b": "malignant", "c": "normal", "d": "normal", "e": "benign"}
+    scores = sheet.models[sheet.first]
+    assert scores.missing == ("c",)
+    assert scores.silent == 1
+    assert any("1 cases have no row" in note for note in sheet.notes)
+    best = scores.predictions[scores.predictions["x0"].isna() & (scores.predictions["target"] == "malignant")]
+    assert dict(zip(best["case"], best["score"], strict=True)) == {"a": 0.9, "b": 0.4, "d": 0.0, "e": 0.0}
+    assert list(sheet.reference.truth["lesion"]) == ["L1", "L1", "L2"]
+
+
+WRONG = {
+    "no column case": (TRUTH.replace("case", "id"), SCORES, "no column case"),
+    "no column score": (TRUTH, "case,vendor\na,x\n", "no column score"),
+    "above one": (TRUTH, SCORES.replace("0.9,0.8", "1.9,0.8"), "line 2: score_new is '1.9'"),
+    "infinite": (TRUTH, SCORES.replace("0.9,0.8", "inf,0.8"), "expected a score in [0, 1]"),
+    "a word": (TRUTH, SCORES.replace("0.9,0.8", "high,0.8"), "expected a score in [0, 1]"),
+    "stranger": (TRUTH, SCORES + "z,0.1,0.1\n", "case 'z' is not in the truth table"),
+    "twice in predictions": (TRUTH, SCORES + "a,0.1,0.1\n", "line 2 already"),
+    "twice in truth": (TRUTH + "a,p1,1,X\n", SCORES, "line 2 already"),
+    "two patients": (BOXES + "a,p9,malignant,1,1,2,2,,CC\n", MARKS, "expected one patient for a case"),
+    "box and no box": (BOXES + "a,p1,,,,,,,CC\n", MARKS, "boxes as well"),
+    "no area": (BOXES.replace("30,30,L1", "10,30,L1"), MARKS, "no area"),
+    "half a box": (BOXES.replace("30,30,L1", ",30,L1"), MARKS, "an edge is missing"),
+    "unscored box": (BOXES, MARKS.replace("31,31,0.9", "31,31,"), "a box without a score"),
+    "label": (BOXES, MARKS.replace("e,benign", "e,bening"), "did you mean 'benign'"),
+    "three edges": (BOXES, MARKS.replace("y1", "yy"), "no column y1"),
+    "ragged": (TRUTH, SCORES + "a,0.1\n", "line 12: 2 cells; expected 3"),
+    "empty": (TRUTH, "", "expected a header and rows"),
+    "path": (TRUTH.replace("a,p1", "../a,p1"), SCORES, "rename the cases"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_bad_table_is_one_line(name: str, tmp_path: Path) -> None:
+    truth, scores, words = WRONG[name]
+    with pytest.raises(XaimedError) as problem:
+        read_scoresheet(request(tmp_path, truth, scores))
+    assert words in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ([], "no --truth"), (["--truth", "TRUTH", "--positive", "2"], "unknown class"),
+    (["--truth", "TRUTH", "--score-column", "score_nwe"], "did you mean 'score_new'"),
+    (["--truth", "TRUTH", "--operating-point", "7"], "expected a number in [0, 1]"),
+    (["--truth", "TRUTH", "--out", "TAKEN"], "exists and is no run")])
+def test_a_wrong_option_ends_with_two(options: Sequence[str], words: str, tmp_path: Path,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    predictions, truth = sheet_files(tmp_path, TRUTH, SCORES)
+    places = {"TRUTH": str(truth), "TAKEN": str(tmp_path)}
+    assert main(["audit", "--predictions", str(predictions), *(places.get(o, o) for o in options)]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_an_indeterminate_output_is_counted_apart(tmp_path: Path) -> None:
+    found = judge_sheet(audit(request(tmp_path, scores=SCORES.replace("a,0.9", "a,indeterminate"))))
+    for name in ("missing outputs", "indeterminate outputs"):
+        estimate = found.find(name)
+        assert estimate is not None
+        assert estimate.numerator == 1
+    auc = found.find("image AUC 1")
+    assert auc is not None
+    assert (auc.numerator, auc.denominator) == (3, 8)
+
+
+def test_without_a_patient_column_it_says_so(tmp_path: Path) -> None:
+    bare = "\n".join(",".join(line.split(",")[i] for i in (0, 2)) for line in TRUTH.strip().splitlines())
+    sheet = read_scoresheet(request(tmp_path, bare))
+    assert list(sheet.cases["patient"]) == list(sheet.cases["case"])
+    assert any("no column patient" in note for note in sheet.notes)
+
+
+@pytest.fixture(scope="module")
+def reader_study(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> SheetRequest:
+    """The NYU table as predictions and truth: a case a breast, a patient an exam."""
+    source = data_root / "nyu-reader-study" / "results.csv"
+    if not source.is_file():
+        pytest.skip(f"no {source}")
+    rows = list(csv.DictReader(source.read_text().splitlines()))
+    columns = [name for name in rows[0] if name.endswith("_POM")]
+    folder = tmp_path_factory.mktemp("nyu")
+    scores = [["case", *columns], *([f"{r['case_ID']}_{r['side']}", *(r[c] for c in columns)] for r in rows)]
+    truth = [["case", "patient", "label"], *([f"{r['case_ID']}_{r['side']}", r["case_ID"], r["label"]] for r in rows)]
+    return SheetRequest(*sheet_files(folder, "\n".join(map(",".join, truth)), "\n".join(map(",".join, scores))))
+
+
+@pytest.mark.timeout(600)
+def test_the_reader_study_gives_its_known_values(reader_study: SheetRequest) -> None:
+    """The values that SOURCE.md states, to three digits; its intervals come of a case bootstrap, so within 0.01."""
+    found = judge_sheet(audit(reader_study, 100))
+    known = {"AI_GMIC_top5_POM": 0.881, "AI_GLAM_POM": 0.853, "AI_DMVCNN_POM": 0.779, "AI_frcnn_POM": 0.714,
+             "AI_end2end_inbreast_POM": 0.586, "AI_end2end_ddsm_POM": 0.454}
+    for name, value in known.items():
+        group = "all" if name == "AI_GMIC_top5_POM" else f"model={name}"
+        auc = found.find("image AUC 1", group=group)
+        assert auc is not None
+        assert round(auc.value, 3) == value
+    limits = {"all": (0.837, 0.920), "model=AI_frcnn_POM": (0.637, 0.783), "model=AI_end2end_ddsm_POM": (0.380, 0.535)}
+    for group, (low, high) in limits.items():
+        auc = found.find("image AUC 1", group=group)
+        assert auc is not None
+        assert (auc.low, auc.high) == pytest.approx((low, high), abs=0.02)
+    mean = found.find("mean of 14 readers' image AUC 1")
+    average = found.find("image AUC 1 of the readers' average score")
+    assert mean is not None
+    assert average is not None
+    assert (round(mean.value, 3), round(average.value, 3)) == (0.779, 0.895)
+    rule = "15 bins of equal width"
+    errors = [found.find("ECE", rule, group) for group in ("all", "model=AI_frcnn_POM")]
+    assert [round(e.value, 3) for e in errors if e is not None] == [0.021, 0.315]
+
+
+def test_detectors_are_compared_by_lesion_on_the_same_draws(tmp_path: Path) -> None:
+    """On one lesion and one normal image of each patient "good" hits four of four, "bad" two, both mark one normal."""
+    truth, scores = ["case,patient,label,x0,y0,x1,y1"], ["case,label,x0,y0,x1,y1,score_good,score_bad"]
+    for i in range(4):
+        truth += [f"a{i},p{i},malignant,10,10,30,30", f"n{i},p{i},,,,,"]
+        scores += [f"a{i},malignant,10,10,30,30,0.9,{0.8 if i < 2 else ''}", f"n{i},malignant,50,50,60,60,0.1,0.1"]
+    found = judge_sheet(audit(request(tmp_path, "\n".join(truth), "\n".join(scores))))
+    gap = found.find("difference in sensitivity at 0.25 false positives per image: good - bad")
+    assert gap is not None
+    assert gap.value == 0.5
+    assert (gap.unit, gap.rule) == ("lesion", "centre in box, p by patient bootstrap")
+    assert found.find("p (difference in sensitivity at 0.25 false positives per image: good - bad)") is not None
+
+
+def test_estimates_are_fit_for_json(tmp_path: Path) -> None:
+    found = judge_sheet(audit(request(tmp_path)))
+    assert json.dumps(found.to_json(), allow_nan=False)
+    for estimate in found.estimates:
+        assert estimate.interval
+        assert not (math.isnan(estimate.value) and not estimate.interval)

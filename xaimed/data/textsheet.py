@@ -1,0 +1,126 @@
+"""TextSheet: a CSV file as text cells with the line of each row, so that a message can name the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xaimed.errors import InputError, NotFound
+from xaimed.stats import Array
+
+MISSING = frozenset({"", "nan", "na", "n/a", "none", "null", "missing"})
+INDETERMINATE = frozenset({"indeterminate", "inconclusive", "uncertain", "invalid", "failed"})
+
+
+@dataclass(frozen=True, eq=False)
+class TextSheet:
+    """The rows of a CSV file. columns: names in order. cells: n rows of text, stripped. lines: n line numbers."""
+
+    path: Path
+    columns: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def need(self, *names: str) -> None:
+        """Raise InputError in one line if a column is missing."""
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            raise InputError(f"{self.path.name} has no column {', '.join(missing)}; found "
+                             f"{', '.join(self.columns)}: add it or rename one")
+
+    def column(self, name: str, otherwise: str = "") -> list[str]:
+        """The n cells of a column, or n times `otherwise` where there is no such column."""
+        if name not in self.columns:
+            return [otherwise] * len(self)
+        place = self.columns.index(name)
+        return [row[place] for row in self.cells]
+
+    def numbers(self, name: str) -> Array:
+        """(n,) the column as numbers, NaN where a cell is empty or says that nothing was given.
+
+        Raises InputError that names the first line which holds no finite number.
+        """
+        values = np.full(len(self), math.nan)
+        for i, text in enumerate(self.column(name)):
+            if text.lower() not in MISSING:
+                values[i] = self._number(i, name, text)
+        return values
+
+    def _number(self, row: int, name: str, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise self.wrong(row, f"{name} is {text!r}; expected a finite number, or nothing where there is none")
+        return value
+
+    def numeric(self, name: str) -> bool:
+        """Whether a column holds numbers only, some of them, gaps and words for no answer left out."""
+        given = [t for t in self.column(name) if t.lower() not in MISSING | INDETERMINATE]
+        return bool(given) and all(_is_number(text) for text in given)
+
+    def wrong(self, row: int, problem: str) -> InputError:
+        """An error that names file and line."""
+        return InputError(f"{self.path.name} line {self.lines[row]}: {problem}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_textsheet(path: Path | str) -> TextSheet:
+    """The sheet of a CSV file in UTF-8, with commas, semicolons or tabs between the cells.
+
+    Raises NotFound for no file, InputError for one that is empty, no text, or not a table.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise NotFound(f"no file {place}; expected a CSV table")
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise InputError(f"{place.name}: not text in UTF-8; expected a CSV table: save it as CSV UTF-8") from problem
+    if "\0" in text:
+        raise InputError(f"{place.name}: holds zero bytes, so it is no text; expected a CSV table")
+    return _parsed(place, text)
+
+
+def _parsed(path: Path, text: str) -> TextSheet:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]), strict=True)
+    try:
+        rows = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(map(str.strip, row))]
+    except csv.Error as problem:
+        raise InputError(f"{path.name} line {reader.line_num}: not CSV ({problem}); expected a table") from problem
+    if len(rows) < 2:
+        raise InputError(f"{path.name}: {'no line' if not rows else 'a header and no row'}; expected a header and rows")
+    columns = rows[0][1]
+    _check_shape(path, columns, rows[1:])
+    return TextSheet(path, columns, tuple(cells for _, cells in rows[1:]), tuple(line for line, _ in rows[1:]))
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _check_shape(path: Path, columns: Sequence[str], rows: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice or "" in columns:
+        what = f"column {twice[0]} twice" if "" not in columns else "a column without a name"
+        raise InputError(f"{path.name}: {what} in the header; expected a name of its own for each column")
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            raise InputError(f"{path.name} line {line}: {len(cells)} cells; expected {len(columns)} as in the header")
