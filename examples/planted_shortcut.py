@@ -102,8 +102,9 @@ def pictures(count: int, margin: int = MARGIN) -> list[Picture]:
     found: list[Picture] = []
     for index, row in enumerate(data.rows):
         if all(row.groups[cause] == "yes" for cause in CAUSES) and len(found) < count:
-            found.append(Picture(data[index], {
-                cause: mask if cause == "texture" else widened(mask, margin) for cause, mask in data.masks(index).items()}))
+            masks = data.masks(index)
+            near = {cause: widened(masks[cause], margin) for cause in ("marker", "lesion")}
+            found.append(Picture(data[index], {**masks, **near}))
     return found
 
 
@@ -190,9 +191,9 @@ def logits(model: Model, cases: Sequence[Case]) -> NDArray[np.float64]:
         return np.array([float(scene.score(scene.image)[0]) for scene in scenes])
 
 
-def accuracies(models: Mapping[str, Model]) -> list[str]:
-    """For each network the share of right predictions on 40 patients of the data set, which no training saw."""
-    data = Planted(patients=40)
+def accuracies(models: Mapping[str, Model], count: int) -> list[str]:
+    """For each network the share of right predictions on the data set's first patients, which no training saw."""
+    data = Planted(patients=count)
     cases, patients = [data[i] for i in range(len(data))], [row.patient for row in data.rows]
     lines = []
     for cause, model in models.items():
@@ -258,7 +259,7 @@ def main(given: Sequence[str] | None = None) -> list[Row]:
         train(cause)
     models = {cause: load_model(folder("models") / f"planted-{cause}" / "model.pt", "cpu") for cause in CAUSES}
     seen = pictures(chosen.images, chosen.margin)
-    print(*accuracies(models), "", *interventions(models, seen), "", sep="\n", flush=True)
+    print(*accuracies(models, min(40, chosen.images)), "", *interventions(models, seen), "", sep="\n", flush=True)
     scenes = {cause: [model.scenes(p.case, ["positive"])[0] for p in seen] for cause, model in models.items()}
     rows = []
     for method in methods_of(chosen.methods):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 import signal
@@ -385,8 +386,9 @@ def test_maps_take_images_of_any_size(tmp_path: Path) -> None:
 def test_rows_alone_make_a_run_without_images(tmp_path: Path) -> None:
     row = {"case": "a", "patient": "p", "split": "s", "label": "1", "width": 0, "height": 0, "spacing_mm": math.nan,
            "digest": "", "synthetic": False}
-    rows = {"cases": [row], "predictions": [{"case": "a", "condition": "clean", "target": "1", "label": "1", "score": 0.5,
-                                             **dict.fromkeys(("x0", "y0", "x1", "y1"), math.nan)}]}
+    said = {"case": "a", "condition": "clean", "target": "1", "label": "1", "score": 0.5,
+            **dict.fromkeys(("x0", "y0", "x1", "y1"), math.nan)}
+    rows = {"cases": [row], "predictions": [said]}
     left = Store.create(tmp_path / "r", "", {})
     left.add_rows(rows)
     left.close()

@@ -106,7 +106,7 @@ class Run:
 
         rows = self._json("results.json").get("axis", [])
         table = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(AXIS_COLUMNS))
-        numbers = [name for name in table if str(name).startswith(AXIS_NUMBERS) and name != "accuracy_name"]
+        numbers = [name for name in table if name.startswith(AXIS_NUMBERS) and not name.endswith("_name")]
         return table.astype(dict.fromkeys(numbers, float))
 
     @cached_property

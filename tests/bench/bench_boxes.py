@@ -11,15 +11,14 @@ alone" (backbone and pyramid, no proposals, no head) does not depend on the weig
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models import detection
 
+from tests.bench.timing import Work, medians
 from xaimed.adapters.detector import Detector
 from xaimed.adapters.modelfile import ModelFile
 from xaimed.attribution import GradCAM
@@ -27,23 +26,10 @@ from xaimed.scene import Scene
 from xaimed.targets import Target
 from xaimed.types import Case
 
-Work = Callable[[], object]
 NETWORKS = {"mobilenet": (detection.fasterrcnn_mobilenet_v3_large_320_fpn, "backbone.body.16"),
             "resnet50": (detection.fasterrcnn_resnet50_fpn, "backbone.body.layer4")}
 STEPS = {"filters": {"median": 0, "gaussian": 0.0, "bilateral": 0}, "segment": False, "crop": False, "long_side": 0,
          "stretch": None, "multiple": 1, "channels": 3}
-
-
-def medians(works: Mapping[str, Work], repeats: int) -> dict[str, float]:
-    """Median seconds of each piece of work; all run once before, then in turn."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def detector(name: str, side: int) -> Detector:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 Work = Callable[[], object]
 
@@ -23,3 +27,32 @@ def floor(work: Work, reference: Work, at_least: float, repeats: int = 5) -> flo
     assert ratio >= at_least, (f"{ratio:.2f} times the reference's speed ({best['work']:.4f} s against "
                                f"{best['reference']:.4f} s); expected at least {at_least:.2f}")
     return ratio
+
+
+def medians(works: Mapping[str, Work], repeats: int,
+            clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
+    """Median seconds of each piece of work; all run once before, then in turn.
+
+    clock: time.process_time counts this process alone, which on one thread holds on a machine that others load too.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(repeats + 1):
+        for name, work in works.items():
+            start = clock()
+            work()
+            if turn:
+                times[name].append(clock() - start)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def peak(module: str, arguments: Sequence[str]) -> float:
+    """MB by which the one piece of work that `module` does with `arguments` raises the memory of a fresh process."""
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def raised(work: Work) -> float:
+    """MB by which the work raises this process' peak memory."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    work()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

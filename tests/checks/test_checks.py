@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from xaimed import registry
+from xaimed.checks.asking import run_checks
 from xaimed.checks.blank_maps import CHECK as BLANK_MAPS
 from xaimed.checks.case_mix import CHECK as CASE_MIX
 from xaimed.checks.completeness import CHECK as COMPLETENESS

@@ -12,6 +12,8 @@ from xaimed import registry
 from xaimed.data.dataset import DataRequest, Dataset
 from xaimed.errors import XaimedError
 
+EMBEDDED = ("phantom", "planted")
+
 
 def opened(name: str, request: pytest.FixtureRequest) -> Dataset:
     """The dataset: embedded ones as they are, real ones where the data root has their folder."""
@@ -19,7 +21,7 @@ def opened(name: str, request: pytest.FixtureRequest) -> Dataset:
     if name == "folder":
         pytest.skip("a folder is what a user gives; tests/data holds its tests")
     root: Path | None = None
-    if name != "phantom":
+    if name not in EMBEDDED:
         root = request.getfixturevalue("data_root")
         if not any(place.is_dir() for place in root.glob(f"{name}*")):
             pytest.skip(f"{root} holds no {name}")
@@ -72,8 +74,8 @@ def test_it_says_what_it_is(name: str, request: pytest.FixtureRequest) -> None:
 
 @every("data")
 def test_an_absent_folder_is_one_clear_line(name: str, tmp_path: Path) -> None:
-    if name == "phantom":
-        pytest.skip("the phantoms are made, not read")
+    if name in EMBEDDED:
+        pytest.skip("made by seed, not read")
     with pytest.raises(XaimedError) as caught:
         registry.load("data", name).open(DataRequest(name=name, root=tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from xaimed.data.planted import CAUSES
 from xaimed.stats import Resampling
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "planted_shortcut.py"
+FEW = ("--images", "8", "--no-gate")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,13 @@ def script() -> ModuleType:
 def test_maps_tell_the_networks_apart_and_controls_do_not(script: ModuleType,
                                                           capsys: pytest.CaptureFixture[str]) -> None:
     controls = ["random_map", "sobel", "centre_blob"]
-    rows = {row.method: row for row in script.main(["--images", "8", "--no-gate", "--methods", "grad_cam", *controls])}
+    rows = {row.method: row for row in script.main([*FEW, "--methods", "grad_cam", "deep_lift", *controls])}
     printed = capsys.readouterr().out
     assert all(f"| {method} |" in printed for method in rows)
-    assert rows["grad_cam"].told.value > 0.9
-    assert rows["grad_cam"].peaks["marker", "marker"].value > 0.8
-    assert rows["grad_cam"].peaks["lesion", "marker"].value < 0.2
+    assert min(rows[name].told.value for name in ("grad_cam", "deep_lift")) > 0.9
+    # Grad-CAM peaks beside the ring as often as on it (docs/planted.md).
+    assert rows["deep_lift"].peaks["marker", "marker"].value > 0.8
+    assert rows["deep_lift"].peaks["lesion", "marker"].value < 0.2
     for name in controls:
         # The map does not look at the network, so it is the same for both.
         assert rows[name].told.value == 0.5

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import example_run as example
+from tests.table_runs import SCORES, TRUTH, table_run
 from xaimed.report.write import write_reports
 from xaimed.run import Run
 from xaimed.store import Store
@@ -47,6 +48,18 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Run:
         store.add_case(case, found, entries, drawn.scores)
         run = store.finish(bent, findings, example.dataset_scores(), axis)
     write_reports(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def tabled(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run made from tables of two models and two readers alone, with report.pdf and the page of case "a"."""
+    scores = [line.split(",") for line in SCORES.strip().splitlines()]
+    spoken = [["score_reader_one", "score_reader_two"], *([f"{0.1 * (i % 7):.1f}", f"{0.15 * (i % 5):.2f}"]
+                                              for i in range(len(scores) - 1))]
+    table = "\n".join(",".join((*row, *more)) for row, more in zip(scores, spoken, strict=True))
+    run = table_run(tmp_path_factory.mktemp("tabled") / "run", TRUTH, table, margin=0.2)
+    write_reports(run, ["a"])
     return run
 
 

@@ -26,6 +26,17 @@ from xaimed.viz.names import pretty
     ("ECE", "image", "all", "calibration"),
     ("Brier score", "image", "all", "calibration"),
     ("specificity", "image", "site=A", "subgroups"),
+    ("gap between groups of site (specificity)", "image", "all", "subgroups"),
+    ("specificity", "image", "model=other", "comparison"),
+    ("Brier score", "image", "reader=one", "comparison"),
+    ("difference in sensitivity at 0.5 false positives per image: a - b", "lesion", "all", "comparison"),
+    ("Holm p (difference in Brier score: a - b)", "image", "all", "comparison"),
+    ("p (difference in image AUC 1: a - b)", "image", "all", "comparison"),
+    ("non-inferiority, difference in image AUC 1: a - b", "image", "all", "comparison"),
+    ("mean of 2 readers' image AUC 1", "image", "all", "comparison"),
+    ("image AUC 1 of the readers' average score", "image", "all", "comparison"),
+    ("readers with a smaller AUC than a", "reader", "all", "comparison"),
+    ("mean image AUC 1 of a reader with a", "image", "all", "comparison"),
     ("deletion_auc[blur]", "case", "method=grad_cam", "explanation"),
 ])
 def test_family(name: str, unit: str, group: str, kind: Family) -> None:

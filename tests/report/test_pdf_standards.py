@@ -43,12 +43,14 @@ def validator(tmp_path_factory: pytest.TempPathFactory) -> Validator:
     return judge
 
 
-def test_reports_pass_pdf_a_3a_and_pdf_ua_1(validator: Validator, reported: Run, nasty: Run, tmp_path: Path) -> None:
-    files = [reported.path / "report.pdf", reported.path / "cases" / "ex001.pdf", nasty.path / "cases" / "ex000.pdf"]
+def test_reports_pass_pdf_a_3a_and_pdf_ua_1(validator: Validator, reported: Run, nasty: Run, tabled: Run,
+                                            tmp_path: Path) -> None:
+    files = [reported.path / "report.pdf", reported.path / "cases" / "ex001.pdf", nasty.path / "cases" / "ex000.pdf",
+             tabled.path / "report.pdf", tabled.path / "cases" / "a.pdf"]
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(files[1].read_bytes().replace(b"<pdfaid:part>3</pdfaid:part>", b"<pdfaid:part>2</pdfaid:part>"))
     assert broken.read_bytes() != files[1].read_bytes()
     lines = validator([*files, broken])
-    assert len(lines) == 8
-    assert [line for line in lines[:6] if " PASS checks=" not in line] == []
-    assert " FAIL " in lines[6]  # the validator does find what is wrong
+    assert len(lines) == 12
+    assert [line for line in lines[:10] if " PASS checks=" not in line] == []
+    assert " FAIL " in lines[10]  # the validator does find what is wrong
