@@ -1,9 +1,8 @@
-"""What libraries get wrong: shared passes, batch statistics, recurrent layers, reused ReLUs, one-cell layers, errors."""
+"""What libraries get wrong: shared passes, batch statistics, recurrent layers, reused ReLUs, layers of one cell."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from tests.attribution.networks import images, scene, small_cnn
 from tests.attribution.test_cam import Counting, three
 from tests.test_hooks import same, state
 from xaimed.attribution import (
-    DRISE,
     LRP,
     AblationCAM,
     DeepSHAP,
@@ -86,7 +84,8 @@ class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.cells, self.rnn, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.LSTM(64, 6, batch_first=True), nn.Linear(6, 2)
+        self.cells, self.rnn = nn.Conv2d(1, 4, 3, padding=1), nn.LSTM(64, 6, batch_first=True)
+        self.out = nn.Linear(6, 2)
 
     def forward(self, batch: Tensor) -> Tensor:
         rows = self.cells(batch).permute(0, 2, 1, 3).flatten(2)
@@ -103,7 +102,8 @@ def test_a_recurrent_network_is_explained_in_eval_mode_and_left_as_it_was(method
     net.eval()
     leaf = images(2)[1:].requires_grad_()
     (gradient,) = torch.autograd.grad(net(leaf)[0, 1], leaf)
-    assert np.allclose(Saliency(absolute=False)(net.train(), images(2), targets=[0, 1]).maps[1], gradient[0, 0], atol=1e-7)
+    plain = Saliency(absolute=False)(net.train(), images(2), targets=[0, 1])
+    assert np.allclose(plain.maps[1], gradient[0, 0], atol=1e-7)
     assert np.abs(found.maps[1]).max() > 0
 
 
@@ -163,16 +163,19 @@ def test_a_last_layer_of_one_cell_steps_back_to_one_with_a_map(method: Method) -
     # A layer that was asked for is taken as it is.
     assert replace(method, layer="2").attribute(scenes[0]).facts["layer_height"] == 1
     nothing = [replace(one, layers={"2": net[2]}) for one in scenes]
-    with pytest.raises(ModelError, match="of more than one cell; .* use integrated_gradients or kernel_shap"):
+    with pytest.raises(ModelError, match=r"of more than one cell; .* use integrated_gradients or kernel_shap"):
         method.attribute_all(nothing)
 
 
-@pytest.mark.parametrize("method", [*GRADIENTS, GuidedBackprop(), DeepSHAP(), LayerCAM(layer="0")], ids=repr)
+WITH_GRADIENT = [*GRADIENTS, GuidedBackprop(), DeepSHAP(), LayerCAM(layer="0")]
+
+
+@pytest.mark.parametrize("method", WITH_GRADIENT, ids=repr)
 def test_a_score_without_gradient_says_why_and_what_serves(method: Method) -> None:
     net = small_cnn()
     view = scene(net, images(1))
     sealed = replace(view, score=lambda batch: net(batch)[:, 0].detach())
-    with pytest.raises(TargetError, match=r"case case, target 0: the score has no gradient \(detached.*use kernel_shap"):
+    with pytest.raises(TargetError, match=r"case case, target 0.*has no gradient \(detached.*use kernel_shap"):
         method.attribute(sealed)
     for serves in (KernelSHAP(regions=9, evaluations=32, shape="grid"), Occlusion(), AblationCAM(layer="4")):
         assert np.array_equal(serves.attribute(sealed).values, serves.attribute(view).values)
@@ -193,20 +196,3 @@ def _zennit() -> bool:
     from importlib.util import find_spec
 
     return find_spec("zennit") is not None
-
-
-def test_d_rise_finds_the_box_of_the_phantom_detector() -> None:
-    """The trained detector on a SYNTHETIC phantom: what is left of the box hangs on its own place, with few masks."""
-    path = Path(__file__).resolve().parents[2] / "models" / "mammogram-detector" / "model.pt"
-    if not path.is_file():
-        pytest.skip("no weights of mammogram-detector: models/mammogram-detector/model.pt is not there")
-    from xaimed.adapters.loading import load_model
-    from xaimed.data.phantom import Phantoms
-
-    one = Phantoms()[294]
-    found = DRISE(masks=32, error=0.0)(load_model(path, "cpu"), one, targets=["d0"])
-    x0, y0, x1, y1 = (int(edge) for edge in one.boxes[0].edges)
-    values = found.maps[0]
-    assert found.facts[0]["masks"] == 32
-    assert values.shape == (512, 400)
-    assert values[y0:y1, x0:x1].mean() > 3 * np.abs(values).mean()

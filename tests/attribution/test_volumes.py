@@ -73,8 +73,8 @@ def test_cells_of_a_strided_volume_are_centred_where_the_kernel_is() -> None:
 def test_a_ramp_in_three_axes_is_the_ramp_on_the_volume() -> None:
     grid = Grid((Axis(1.0, 2.0), Axis(3.0, 4.0), Axis(0.0, 2.0)))
     z, y, x = torch.meshgrid(torch.arange(4.0) * 2 + 1, torch.arange(5.0) * 4 + 3, torch.arange(6.0) * 2, indexing="ij")
-    deep, tall, wide = torch.meshgrid(torch.arange(8.0).clamp(1, 7), torch.arange(20.0).clamp(3, 19), torch.arange(11.0),
-                                      indexing="ij")
+    sides = (torch.arange(8.0).clamp(1, 7), torch.arange(20.0).clamp(3, 19), torch.arange(11.0))
+    deep, tall, wide = torch.meshgrid(*sides, indexing="ij")
     laid = lay(z + 10 * y + 100 * x, grid, (8, 20, 11))
     assert torch.allclose(laid, deep + 10 * tall + 100 * wide, rtol=1e-5)
 
@@ -117,8 +117,8 @@ def test_ablation_drops_are_measured() -> None:
     network, batch = net(), volumes()
     with torch.no_grad():
         value = network[:5](batch)
-        drops = torch.stack([network(batch)[0, 1] - network[5:](value * (torch.arange(5) != k).view(1, 5, 1, 1, 1))[0, 1]
-                             for k in range(5)])
+        kept = [value * (torch.arange(5) != k).view(1, 5, 1, 1, 1) for k in range(5)]
+        drops = torch.stack([network(batch)[0, 1] - network[5:](one)[0, 1] for one in kept])
         cells = torch.tensordot(drops, value[0], 1)
     found = AblationCAM(relu=False)(network, batch, targets=[1]).maps[0]
     laid = nn.functional.interpolate(cells[None, None], size=(DEPTH, HEIGHT, WIDTH), mode="trilinear")[0, 0]
