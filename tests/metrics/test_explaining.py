@@ -63,7 +63,7 @@ def test_metrics_are_found_by_name() -> None:
     assert {metric.name.removesuffix("_auc") for metric in explanation_metrics()} >= NAMES
     for metric in explanation_metrics():
         assert metric.kind == "explanation"
-        assert metric.better in ("higher", "lower")
+        assert metric.better in ("higher", "lower", "neither")
         assert metric.range[0] < metric.range[1]
         assert metric.reference
     with pytest.raises(NotFound, match="deletion"):
