@@ -38,8 +38,8 @@ def test_the_command_writes_a_run_without_maps(tmp_path: Path, capsys: pytest.Ca
     out = tmp_path / "run"
     code = main(["audit", "--predictions", str(predictions), "--truth", str(truth), "--plan", str(plan),
                  "--out", str(out), "--margin", "0.2", "--operating-point", "0.5"])
-    told = capsys.readouterr().out
-    assert code == 0, told
+    told, said = capsys.readouterr()
+    assert code == 0, said
     assert "NOT ASSESSED" in told
     run = Run.open(out)
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF")

@@ -22,6 +22,7 @@ from xaimed.checks.operating_point import CHECK as OPERATING_POINT
 from xaimed.checks.plan_criteria import CHECK as CRITERIA
 from xaimed.checks.proposals import CHECK as PROPOSALS
 from xaimed.checks.sanity_gate import CHECK as GATE
+from xaimed.checks.skill import CHECK as SKILL
 from xaimed.checks.split_overlap import CHECK as OVERLAP
 from xaimed.checks.subgroup_gap import CHECK as GAP
 from xaimed.checks.synthetic_data import CHECK as SYNTHETIC
@@ -55,6 +56,7 @@ def run_of(table: pd.DataFrame | None = None, **parts: Any) -> Run:
         cases=cases() if table is None else table, meta=meta, plan=parts.get("plan", {}),
         scores=pd.DataFrame(parts.get("scores", []), columns=columns),
         results=Results(tuple(parts.get("estimates", ()))),
+        axis=pd.DataFrame(parts.get("axis", [])), pictured=parts.get("pictured", True),
         entries=lambda case: entries.get(case, ())))
 
 
@@ -71,7 +73,8 @@ def test_the_codes_are_stable() -> None:
     assert codes == {
         "split_overlap": "XM101", "operating_point": "XM102", "duplicate_images": "XM103", "plan_criteria": "XM201",
         "froc_reach": "XM202", "sanity_gate": "XM301", "completeness": "XM302", "blank_maps": "XM303",
-        "proposals": "XM304", "synthetic_data": "XM401", "dataset_warnings": "XM402", "case_mix": "XM403",
+        "proposals": "XM304", "skill": "XM305", "synthetic_data": "XM401", "dataset_warnings": "XM402",
+        "case_mix": "XM403",
         "subgroup_gap": "XM501"}
 
 
@@ -176,6 +179,7 @@ def test_proposals_are_always_a_stated_concern_for_gradients_on_a_detector() -> 
 
 def test_what_the_data_are() -> None:
     asked(SYNTHETIC, run_of(), "pass", "None of 40")
+    asked(SYNTHETIC, run_of(pictured=False), "NOT ASSESSED", "No image of the 40 cases")
     asked(SYNTHETIC, run_of(cases(synthetic=[True] * 10 + [False] * 30)), "concern", "10 of 40", "SYNTHETIC")
     asked(DATASET_WARNINGS, run_of(), "pass", "40 cases")
     warned = run_of(data={"warnings": ["old films.", "no normals"]})
@@ -221,3 +225,13 @@ def test_all_checks_on_a_stored_run(example_run: Path) -> None:
     assert "gradient_shap fail" in found["XM301"].statement
     assert found["XM304"].outcome == "concern"
     assert found["XM302"].outcome == "pass"
+
+
+def test_skill_is_held_against_another_patients_map() -> None:
+    row = {"method": "grad_cam", "gate": "pass", "control": False, "explainability": 0.2, "explainability_low": -0.1,
+           "explainability_high": 0.5}
+    blob = {**row, "method": "centre_blob", "control": True, "explainability_low": 0.3}
+    asked(SKILL, run_of(), "not applicable")
+    asked(SKILL, run_of(axis=[row, blob]), "concern", "None of 1 methods", "0.200 (-0.100 to 0.500)")
+    asked(SKILL, run_of(axis=[{**row, "explainability_low": 0.1}, blob]), "pass", "1 of 1 methods", "grad_cam")
+    asked(SKILL, run_of(axis=[{**row, "gate": "fail", "explainability_low": math.nan}, blob]), "NOT ASSESSED")

@@ -192,6 +192,9 @@ def _tell(run: Run, reports: list[Path], as_json: bool) -> int:
     print(f"verdict    {outcome.verdict}")
     for line in outcome.lines:
         print(f"           {line}")
+    for found in run.results.estimates:
+        if found.name in ("missing outputs", "indeterminate outputs") and found.numerator:
+            print(f"outputs    {found.numerator:g} of {found.denominator:g} cases: {found.name} ({found.group})")
     print(f"run        {run.path}")
     print(f"report     {reports[0] if reports else 'none'}")
     if len(reports) > 1:

@@ -41,10 +41,13 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.adapters.loading import load_model
     from xaimed.cli.progress import progress_bar
     from xaimed.data.folder import open_files
+    from xaimed.explain import method_of
     from xaimed.explanation import explain_case, write_explanation
 
     model = load_model(options.model, options.device)
     methods = [name.strip().replace("-", "_") for name in options.methods.split(",") if name.strip()]
+    for name in methods:
+        method_of(name)
     files = _files(options.images)
     cases = open_files(files)
     out = Path(options.out)

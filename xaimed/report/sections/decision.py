@@ -48,7 +48,7 @@ def main_results(run: Run) -> tuple[Estimate, ...]:
 def _criteria(judgements: tuple[Judgement, ...]) -> Block:
     rows = tuple((outcome(j.answer), j.statement) for j in judgements)
     return Table("Criteria of the plan", (Column("Answer"), Column("Statement", share=1)), rows,
-                 "Set down before the run. Inconclusive: the interval holds the limit.")
+                 "Set down before the run. Inconclusive, where an end of the interval is judged: it holds the limit.")
 
 
 def _checks(findings: tuple[Finding, ...]) -> Block:
