@@ -177,10 +177,11 @@ def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
         along = _spread([y], [_number(row, "explainability_low")], [_number(row, "explainability_high")])
         axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
                       alpha=0.7)
-    # A method without a number is drawn on the line of no skill, moved aside so that none hides another.
+    # A method without a number stands at its accuracy above the lower edge, off the scale of skill.
     suffix = " (control)" if control else "" if passed else f" (gate: {row.get('gate')})"
     label = printable(pretty(str(row["method"])) + suffix)
-    axes.plot([x if known else x + 0.004 * index], [y if known else 0.0], linestyle="none", markersize=7,
+    place = axes.transData if known else axes.get_xaxis_transform()
+    axes.plot([x], [y if known else 0.05 + 0.08 * index], linestyle="none", markersize=7, transform=place,
               label=label, marker="x" if control else MARKERS[index % len(MARKERS)], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
 
