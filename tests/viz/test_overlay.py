@@ -42,7 +42,7 @@ def test_alpha_is_zero_exactly_below_the_threshold(values: Floats, threshold: fl
         return
     finite = np.abs(values[np.isfinite(values)])
     scale = np.percentile(finite[finite > 0], 99.5)
-    share = np.minimum(np.abs(values) / np.float32(scale), 1)
+    share = np.minimum(np.abs(values).astype(np.float64) / scale, 1)
     alpha = overlay.heat(values, threshold, "signed")[..., 3]
     clear = np.isfinite(values) & (share < threshold - 1e-4)
     assert (alpha[clear] == 0).all()
