@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from tests.adapters.stock import PLAIN, adapted, case, mobilenet_detector, resnet_detector
-from xaimed.adapters.detector import Detector, lesion_mask
+from xaimed.adapters.detector import Detector
 from xaimed.adapters.modelfile import ModelFile
+from xaimed.adapters.reference import reference_mask
 from xaimed.architectures.five_block_rcnn import build
 from xaimed.attribution import ODAM, GradCAM, IntegratedGradients, Saliency
 from xaimed.attribution.gradient import image_gradient, joint_gradients
@@ -183,7 +184,7 @@ def test_a_target_that_does_not_exist_says_what_does(detector: Detector) -> None
 def test_the_lesion_of_an_edge_is_that_of_its_box() -> None:
     one = replace(case(), boxes=(Box("benign", 10, 10, 30, 30),))
     for name in ("m0", "m0:x0", "rpn:m0", "d0:y1", "rpn:d0"):
-        mask = lesion_mask(one, Target(name, "benign", (12, 12, 28, 28)))
+        mask = reference_mask(one, Target(name, "benign", (12, 12, 28, 28)))
         assert mask is not None
         assert mask.sum() == 400
-    assert lesion_mask(one, Target("rpn:d1", "benign", (60, 60, 70, 70))) is None
+    assert reference_mask(one, Target("rpn:d1", "benign", (60, 60, 70, 70))) is None

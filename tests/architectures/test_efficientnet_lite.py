@@ -58,7 +58,15 @@ def test_the_detector_starts_from_imagenet() -> None:
     assert torch.equal(state["backbone.coarse.4.layers.2.1.running_var"], weights["16.layers.2.1.running_var"])
 
 
-def test_features_have_stride_16() -> None:
-    backbone = build().eval().backbone
+def test_the_coarse_stage_is_added_to_the_fine_one_cell_by_cell() -> None:
+    torch.manual_seed(0)
+    backbone, image = build().eval().backbone, torch.rand(1, 1, 96, 160)
     with torch.no_grad():
-        assert backbone(torch.rand(1, 1, 96, 160)).shape == (1, 128, 6, 10)
+        found = backbone(image)
+        fine = backbone.fine(image)
+        coarse = backbone.top(backbone.coarse(fine))
+        doubled = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        expected = backbone.smooth(backbone.lateral(fine) + doubled)
+    assert (fine.shape[-2:], coarse.shape[-2:]) == ((96 // 16, 160 // 16), (96 // 32, 160 // 32))
+    assert torch.equal(found, expected)
+    assert float(found.std()) > 0

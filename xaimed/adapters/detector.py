@@ -18,15 +18,16 @@ from torchvision.ops import batched_nms, box_iou
 
 from xaimed.adapters.asked import Asked, edge_of
 from xaimed.adapters.modelfile import ModelFile
+from xaimed.adapters.reference import centre_in, reference_mask
 from xaimed.adapters.roi import SAME_PLACE, Features, Proposed, TwoStage, each_log_odds, scaled
 from xaimed.adapters.window import Reach, Window, reach_of, window_round
 from xaimed.errors import TargetError
 from xaimed.imaging.geometry import inverse, map_boxes, map_values
-from xaimed.imaging.preprocessing import Prepared, prepare, preprocessing_of
+from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
 from xaimed.scene import Joint, Scene, Stages
 from xaimed.target_names import BoxName, box_name
 from xaimed.targets import Target, detection_similarity
-from xaimed.types import Case, Detection, Floats, Mask, Prediction
+from xaimed.types import Case, Detection, Floats, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +71,7 @@ class Detector:
 
     def prepare(self, case: Case) -> Prepared:
         """The filtered, cropped, resized and padded image; a grey one on three equal planes for a colour network."""
-        if self.steps.channels != 3 or case.image.shape[0] != 1:
-            return prepare(case, self.steps)
-        grey = prepare(case, replace(self.steps, channels=1))
-        return replace(grey, image=np.repeat(grey.image, 3, axis=0))
+        return prepare_planes(case, self.steps)
 
     def layers(self) -> Mapping[str, nn.Module]:
         """The blocks of the backbone by name, then the levels of its feature pyramid, if it has one."""
@@ -94,7 +92,7 @@ class Detector:
         shown = [d for d in prediction.detections if d.score >= self.file.operating_point]
         missed = dict(enumerate(case.boxes))
         for detection in shown:
-            hit = [number for number, box in missed.items() if _centre_in(detection.edges, box.edges)]
+            hit = [number for number, box in missed.items() if centre_in(detection.edges, box.edges)]
             if hit:
                 del missed[hit[0]]
         return [*(Target(d.name, d.label, d.edges) for d in shown),
@@ -311,11 +309,6 @@ def _inside(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return (size[1] - boxes[:, 0] > 1) & (size[0] - boxes[:, 1] > 1)
 
 
-def _centre_in(inner: Sequence[float], outer: Sequence[float]) -> bool:
-    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
-
-
 def _inward(prepared: Prepared, box: Sequence[float]) -> Tensor:
     edges = map_boxes(np.array([box], float), inverse(prepared.affine))
     return torch.from_numpy(edges.astype(np.float32))
@@ -331,27 +324,8 @@ def _placed(prepared: Prepared, window: Window) -> Callable[[Floats], Floats]:
     return place
 
 
-def lesion_mask(case: Case, target: Target) -> Mask | None:
-    """bool (H, W): the reference lesion of a target in original pixels; None for a detection that hits none."""
-    if target.box is None:
-        return None
-    name = box_name(target.name).box
-    hit = [i for i, box in enumerate(case.boxes)
-           if (name == f"m{i}" or (name.startswith("d") and _centre_in(target.box, box.edges)))]
-    if not hit:
-        return None
-    mask = np.zeros((case.height, case.width), bool)
-    for index in hit:
-        if case.masks is not None:
-            mask |= case.masks[index]
-        else:
-            x0, y0, x1, y1 = case.boxes[index].edges
-            mask[int(y0):int(np.ceil(y1)), int(x0):int(np.ceil(x1))] = True
-    return mask
-
-
 def _lesion(found: _Found, target: Target, window: Window, device: str) -> Tensor | None:
-    mask = lesion_mask(found.case, target)
+    mask = reference_mask(found.case, target)
     if mask is None:
         return None
     inward = inverse(found.prepared.affine)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from xaimed.target_names import box_name
 from xaimed.targets import Target
 from xaimed.types import Case, Mask
 
@@ -14,13 +17,9 @@ UNUSUAL = ("anomaly", "energy")
 def reference_mask(case: Case, target: Target) -> Mask | None:
     """bool (H, W): the reference lesions of a target in original pixels, or None where none belongs to it.
 
-    For a box those that it hits; for the whole image those of the target's class.
+    For a box those that it hits, or the lesion that was missed; for the whole image those of the target's class.
     """
-    from xaimed.adapters.detector import lesion_mask
-
-    if target.box is not None:
-        return lesion_mask(case, target)
-    chosen = [i for i, box in enumerate(case.boxes) if target.label in (box.label, *UNUSUAL)]
+    chosen = [index for index in range(len(case.boxes)) if _belongs(case, index, target)]
     if not chosen:
         return None
     mask = np.zeros((case.height, case.width), bool)
@@ -31,3 +30,17 @@ def reference_mask(case: Case, target: Target) -> Mask | None:
             x0, y0, x1, y1 = case.boxes[index].edges
             mask[int(y0):int(np.ceil(y1)), int(x0):int(np.ceil(x1))] = True
     return mask
+
+
+def centre_in(inner: Sequence[float], outer: Sequence[float]) -> bool:
+    """Whether the centre of one box x0, y0, x1, y1 lies in another, its edges included."""
+    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
+
+
+def _belongs(case: Case, index: int, target: Target) -> bool:
+    box = case.boxes[index]
+    if target.box is None:
+        return target.label in (box.label, *UNUSUAL)
+    name = box_name(target.name).box
+    return name == f"m{index}" or (name.startswith("d") and centre_in(target.box, box.edges))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from xaimed.adapters.reference import reference_mask
 from xaimed.errors import ModelError
 from xaimed.features import features
 from xaimed.imaging.geometry import inverse, map_boxes, map_values
-from xaimed.imaging.preprocessing import Prepared, prepare, preprocessing_of
+from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
 from xaimed.scene import Joint, Scene
 from xaimed.targets import Edges, Scalar, Target
 from xaimed.types import Case, Floats, Prediction
@@ -92,7 +92,7 @@ class WholeImage(ABC):
 
     def prepare(self, case: Case) -> Prepared:
         """The filtered, cropped, resized and padded image; a grey case is repeated for a network of three channels."""
-        return prepare(with_channels(case, self.steps.channels), self.steps)
+        return prepare_planes(case, self.steps)
 
     def layers(self) -> Mapping[str, nn.Module]:
         """The layers whose output is a feature map, in order, for the last image seen; the last is CAM's default."""
@@ -192,13 +192,6 @@ class WholeImage(ABC):
         height, width = seen.image.shape[-2:]
         small = map_values(mask, inverse(seen.prepared.affine), (int(height), int(width)))
         return torch.from_numpy(small > 0.5).to(self.device)
-
-
-def with_channels(case: Case, channels: int) -> Case:
-    """The case with its one grey channel repeated to `channels`; any other case as it is."""
-    if case.image.shape[0] != 1 or channels == 1:
-        return case
-    return replace(case, image=np.repeat(case.image, channels, axis=0))
 
 
 def placed(prepared: Prepared) -> Callable[[Floats], Floats]:

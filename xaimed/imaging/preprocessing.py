@@ -84,6 +84,14 @@ def prepare(case: Case, steps: Preprocessing) -> Prepared:
     return _padded(image, mask, case.affine @ affine, steps.multiple, case.image.shape[1:])
 
 
+def prepare_planes(case: Case, steps: Preprocessing) -> Prepared:
+    """As `prepare`, but a grey case for a colour network is prepared once and comes on three equal planes."""
+    if steps.channels == 1 or case.image.shape[0] != 1:
+        return prepare(case, steps)
+    grey = prepare(case, replace(steps, channels=1))
+    return replace(grey, image=np.repeat(grey.image, steps.channels, axis=0))
+
+
 def _colour(channels: int) -> str:
     return {1: "grey", 3: "colour"}.get(channels, "unusual")
 
