@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import resource
 import time
@@ -31,6 +30,7 @@ from xaimed.metrics.judging import JudgeOptions, judge
 from xaimed.plan import Plan, plan_text
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
+from xaimed.software import code_digest, versions
 from xaimed.store import MapEntry, Run, Store
 from xaimed.targets import Target
 from xaimed.types import Case, Floats, Mask, Prediction, Score
@@ -268,27 +268,6 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
             "manifest": manifest_digest(cases.dataset.rows), "selection": manifest_digest(cases.rows),
             "warnings": list(cases.warnings)},
-        "xaimed": xaimed.__version__, "code": _code_digest(),
-        "seeds": {"audit": audit.plan.seed}, "versions": _versions(), "platform": platform.platform(terse=True),
+        "xaimed": xaimed.__version__, "code": code_digest(),
+        "seeds": {"audit": audit.plan.seed}, "versions": versions(), "platform": platform.platform(terse=True),
         **audit.provenance}
-
-
-def _code_digest() -> str:
-    """sha256 (hex) over the names and bytes of all Python files of the package."""
-    root = Path(xaimed.__file__).parent
-    whole = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        whole.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return whole.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    out = {"python": platform.python_version()}
-    for name in ("xaimed", "torch", "torchvision", "numpy", "opencv-python-headless", "scipy", "scikit-image"):
-        try:
-            out[name] = version(name)
-        except PackageNotFoundError:
-            out[name] = "not installed"
-    return out

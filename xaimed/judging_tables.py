@@ -28,6 +28,7 @@ from xaimed.metrics.operating import AMONG, called_positive, counts
 from xaimed.metrics.readers import Panel, read_panel
 from xaimed.metrics.roc import area, images
 from xaimed.run import Run
+from xaimed.software import code_digest, versions
 from xaimed.stats import Array, Estimate, Resampling, Results, proportion
 from xaimed.store import Store
 from xaimed.types import Finding
@@ -260,7 +261,8 @@ def _meta(audit: TableAudit) -> dict[str, Any]:
     outputs, truth = audit.files
     splits = sorted({str(s) for s in sheet.cases["split"]})
     return {
-        "created": ledger.now(), "xaimed": xaimed.__version__, "seeds": {"audit": audit.options.seed},
+        "created": ledger.now(), "xaimed": xaimed.__version__, "code": code_digest(), "versions": versions(),
+        "seeds": {"audit": audit.options.seed},
         "model": {"name": sheet.first, "digest": ledger.sha256_file(outputs), "architecture": "not given: outputs only",
                   "task": sheet.task, "classes": list(sheet.classes), "operating_point": audit.bar,
                   "operating_point_by": BY_NOBODY if audit.point is None else "as it was given to the audit",

@@ -215,3 +215,11 @@ def test_the_example_run_has_an_axis(example_run: Path) -> None:
     assert table.loc["grad_cam", "gate"] == "pass"
     assert math.isnan(table.loc["gradient_shap", "explainability"])
     assert table.loc["kernel_shap", "gate"] == "NOT ASSESSED"
+
+
+def test_a_metric_that_lacks_a_method_does_not_silence_the_agreement() -> None:
+    rows = [{"case": "c", "target": "d0", "method": method, "metric": metric, "skill": skill}
+            for metric in ("insertion_auc[blur]", "insertion_auc[noise]")
+            for method, skill in (("grad_cam", 0.1), ("saliency", 0.2), ("kernel_shap", 0.3))]
+    alone = {"case": "c", "target": "d0", "method": "grad_cam", "metric": "deletion_auc[blur]", "skill": 0.9}
+    assert agreement(pd.DataFrame([*rows, alone])) == pytest.approx(1.0)

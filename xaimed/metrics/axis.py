@@ -140,10 +140,11 @@ def _by_case(skills: pd.DataFrame) -> pd.DataFrame:
 def agreement(skills: pd.DataFrame) -> float:
     """Kendall's W of the metrics over the methods' mean skills; NaN with fewer than 2 metrics or 3 methods.
 
-    Controls are left out: every metric puts noise last, which would make any metrics agree.
+    A metric without room for some method ranks none. Controls are left out: every metric puts noise last, which
+    would make any metrics agree.
     """
     own = skills[~skills["method"].isin(CONTROLS)].dropna(subset=["skill"])
-    table = own.pivot_table(index="metric", columns="method", values="skill", aggfunc="mean").dropna(axis=1)
+    table = own.pivot_table(index="metric", columns="method", values="skill", aggfunc="mean").dropna(axis=0)
     return concordance(table.to_numpy(np.float64))
 
 
