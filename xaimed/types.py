@@ -60,6 +60,9 @@ class Case:
     boxes. masks: bool (N, H, W), one for each box, or None. groups: site, vendor, density, view,
     side ... spacing_mm: size of a pixel (square) or None. digest: sha256 of the source pixels.
     affine: (3, 3) from this image's coordinates to the original file's.
+    The reference of tasks that answer in pixels: segments, bool (H, W) of each class; wanted, float32 (C', H, W) in
+    [0, 1], the image that is to be made; displacement, float32 (2, H, W), x then y in pixels.
+    A stack of slices round the one in question is a case with the slices as channels, an image pair likewise.
     """
 
     id: str
@@ -74,6 +77,9 @@ class Case:
     digest: str = ""
     affine: Matrix = field(default_factory=lambda: np.eye(3))
     synthetic: bool = False
+    segments: Mapping[str, Mask] = field(default_factory=dict)
+    wanted: Floats | None = None
+    displacement: Floats | None = None
 
     def __post_init__(self) -> None:
         if not NAME.match(self.id):
@@ -83,6 +89,7 @@ class Case:
                              "expected float32 (C, H, W) or (C, D, H, W)")
         check_pixels(self.image, f"case {self.id}")
         check_boxes(self)
+        check_dense(self)
 
     @property
     def height(self) -> int:
@@ -116,6 +123,20 @@ def check_boxes(case: Case) -> None:
                          f"mask for each of {len(case.boxes)} boxes")
 
 
+def check_dense(case: Case) -> None:
+    """Raise InputError if a reference in pixels has another size than the image, or another type."""
+    size = (case.height, case.width)
+    given = {f"segments[{name!r}]": (mask, np.bool_, 2) for name, mask in case.segments.items()}
+    if case.wanted is not None:
+        check_pixels(case.wanted, f"case {case.id}: the wanted image")
+    for name, part in (("wanted", case.wanted), ("displacement", case.displacement)):
+        given |= {} if part is None else {name: (part, np.float32, 3)}
+    for name, (part, kind, axes) in given.items():
+        if part.ndim != axes or part.dtype != kind or part.shape[-2:] != size:
+            raise InputError(f"case {case.id}: {name} is {part.dtype} {part.shape}; expected {np.dtype(kind)} with "
+                             f"{axes} axes, the last two of {size} as the image")
+
+
 @dataclass(frozen=True)
 class Detection:
     """A box with class and score in [0, 1], in original pixels; name is d0, d1 ... by falling score."""
@@ -139,11 +160,14 @@ class Prediction:
     """What the model says about one case: detections by falling score, and a score for each class.
 
     scores: class name to image-level score in [0, 1]; for a detector the best box of that class.
+    dense: what a model answers in pixels, float32 (H, W) in original pixels by name: the probability of each class of
+    a segmenter, "image" (or "image 0" ...) of a generator, "rebuilt" of an autoencoder, "dx" and "dy" in pixels.
     """
 
     case: str
     detections: tuple[Detection, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    dense: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
