@@ -14,7 +14,9 @@ IMAGE = np.zeros((1, 4, 5), np.float32)
 def test_references_of_the_image_s_size_are_kept() -> None:
     case = Case("a", IMAGE, segments={"cell": np.ones((4, 5), bool)}, wanted=np.ones((3, 4, 5), np.float32),
                 displacement=np.full((2, 4, 5), -7.5, np.float32))
-    assert case.segments["cell"].all() and case.displacement is not None and case.displacement.min() == -7.5
+    assert case.segments["cell"].all()
+    assert case.displacement is not None
+    assert case.displacement.min() == -7.5
 
 
 @pytest.mark.parametrize(("given", "named"), [

@@ -27,16 +27,20 @@ from xaimed.imaging.geometry import map_values
 from xaimed.imaging.preprocessing import preprocessing_of
 from xaimed.metrics.explaining import Ground, explanation_metrics, measure_on
 from xaimed.metrics.judging import JudgeOptions, judge
-from xaimed.plan import Plan, plan_text
+from xaimed.metrics.pixelwise import Pooling, measured, pooled
+from xaimed.plan import Plan, plan_text, positive_of
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
 from xaimed.software import code_digest, versions
+from xaimed.stats import Results
 from xaimed.store import MapEntry, Run, Store
 from xaimed.targets import Target
 from xaimed.types import Case, Floats, Mask, Prediction, Score
 from xaimed.yardsticks import Survey, faithfulness
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+# Tasks that answer in pixels alone: no class of an image is right or wrong.
+PIXELS = ("segmentation", "generation", "registration")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
     say = progress or _silent
     clock = _Clock()
     methods = methods_of(audit.plan)
-    audit = replace(audit, model=as_planned(audit.model, audit.plan))
+    audit = _resolved(audit)
     with Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
         _study_cases(audit, store, methods, clock, say)
         with clock("gate"):
@@ -81,6 +85,14 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
         run = _conclude(audit, store, extra, clock)
         say("judging", 1, 1)
     return run
+
+
+def _resolved(audit: Audit) -> Audit:
+    """The same with everything that the plan leaves to the model set down, and the model as the plan wants it."""
+    file = audit.model.file
+    positive = positive_of(audit.plan.judging.positive, file.classes, file.card)
+    plan = replace(audit.plan, judging=replace(audit.plan.judging, positive=positive))
+    return replace(audit, model=as_planned(audit.model, plan), plan=plan)
 
 
 def as_planned(model: Model, plan: Plan) -> Model:
@@ -143,7 +155,7 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
             scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen)
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
                         for name, m in found.items() if name != "random_map"]
-    store.add_case(case, prediction, entries, scores)
+    store.add_case(case, prediction, entries, [*scores, *measured(case, prediction)])
     store.log("case", {"case": case.id, "targets": len(targets)})
 
 
@@ -229,7 +241,7 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
     draft = store.draft(extra)
     options = _judge_options(audit, draft)
     with clock("judge"):
-        results = judge(draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
+        results = _results(audit, draft, options)
         picture = axis(store.draft(extra, results), options)
     # Of this process alone: a run that was continued took longer.
     store.meta["timings"] = {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
@@ -239,11 +251,16 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
     return store.finish(results, findings, extra, picture)
 
 
+def _results(audit: Audit, draft: Run, options: JudgeOptions) -> Results:
+    """What the model's classes and boxes, and what its answers in pixels, are worth."""
+    found = Results((), {}) if audit.model.file.task in PIXELS else judge(
+        draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
+    parts = pooled(draft.scores, draft.cases, Pooling(options.resamples, options.seed, options.smallest_cell))
+    return Results((*found.estimates, *parts.estimates), found.curves)
+
+
 def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:
     plan = audit.plan.judging
-    if plan.positive not in audit.model.classes:
-        raise PlanError(f"judging.positive is {plan.positive!r}, and the model's classes are "
-                        f"{', '.join(audit.model.classes)}; expected one of them: set it in the plan")
     line = audit.model.file.calibration.get(plan.positive)
     cases = draft.cases
     ignored = cases[cases["group_localisation"] == "ignore"]["case"] if "group_localisation" in cases else []

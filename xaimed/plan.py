@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,19 @@ from xaimed.settings import read_table, settings
 
 @dataclass(frozen=True)
 class Judging:
-    """How the model is judged; see metrics.judging.JudgeOptions."""
+    """How the model is judged; see metrics.judging.JudgeOptions. positive: "" for the model's own (`positive_of`).
+
+    prevalence: share of positives where the model will be used, in (0, 1): predictive values are given for it too.
+    margin: by how much of AUC a model may be worse than the ones it is compared with and still not be inferior, in
+    (0, 1). Both are set before the data are seen; None where nobody set them.
+    """
 
     hit_rules: tuple[str, ...] = tuple(HIT_RULES)
     resamples: int = 2000
-    positive: str = "malignant"
+    positive: str = ""
     smallest_cell: int = 10
+    prevalence: float | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,32 @@ def open_plan(name: str) -> Plan:
     return plan_of(read_table(path, "plan; 'xaimed list plans' names those that come with xaimed"))
 
 
+def plan_for(task: str) -> str:
+    """The name of the plan that an audit takes by itself for a task: "quick" for detection, else quick-TASK."""
+    own = f"quick-{'classification' if task == 'multilabel' else task}"
+    return own if (folder("audits") / f"{own}.toml").is_file() else "quick"
+
+
+def positive_of(given: str, classes: Sequence[str], card: Mapping[str, Any]) -> str:
+    """The class to be found: the plan's, else "malignant" if the model has it, else its card's, else its last.
+
+    "" for a model without classes. Raises PlanError for one that the model does not have.
+    """
+    if given and given not in classes:
+        raise PlanError(f"judging.positive is {given!r}, and the model's classes are {', '.join(classes) or 'none'}; "
+                        "expected one of them: set it in the plan")
+    known = [name for name in (given, "malignant", str(card.get("positive", "")), *classes[-1:]) if name in classes]
+    return known[0] if known else ""
+
+
 def plan_of(table: Mapping[str, Any]) -> Plan:
     """The plan of a parsed TOML table."""
     values = dict(table)
     values["judging"] = settings(Judging, values.get("judging", {}), "judging")
     values["explaining"] = _explaining(values.get("explaining", {}))
     plan = settings(Plan, values, "plan")
+    for name in ("prevalence", "margin"):
+        _refuse_no_share(name, getattr(plan.judging, name))
     preprocessing_of(plan.preprocessing)
     for criterion in plan.criteria:
         _refuse_unknown_keys(criterion)
@@ -104,6 +131,11 @@ def plan_text(plan: Plan) -> str:
     import tomli_w
 
     return tomli_w.dumps(_plain(dataclasses.asdict(plan)))
+
+
+def _refuse_no_share(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1):
+        raise PlanError(f"judging.{name} = {value!r}; expected a number between 0 and 1, without either")
 
 
 def _refuse_unknown_keys(criterion: object) -> None:

@@ -40,11 +40,15 @@ def wrong() -> Floats:
 @every("metrics")
 def test_it_says_what_it_is(name: str) -> None:
     metric = registry.load("metrics", name).METRIC
-    assert metric.kind in ("explanation", "model")
+    assert metric.kind in ("explanation", "model", "case")
+    assert len(metric.reference) > 10
+    if metric.kind == "case":
+        assert set(metric.measures.values()) <= {"higher", "lower"}
+        assert metric.measures
+        return
     assert metric.better in ("higher", "lower") or (metric.better == "neither" and metric.kind == "explanation")
     low, high = metric.range
     assert low < high
-    assert len(metric.reference) > 10
 
 
 @pytest.mark.parametrize("name", EXPLANATION)

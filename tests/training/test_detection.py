@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from xaimed.registry import load
-from xaimed.training.detection import Workspace, train_detector
+from xaimed.training.detection import train_detector
+from xaimed.training.loop import Workspace
 from xaimed.training.recipe import Augmentation, Recipe, Schedule
 from xaimed.training.samples import Sample, augmented
 

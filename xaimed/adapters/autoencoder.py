@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaimed.adapters.whole import Seen, WholeImage
+from xaimed.adapters.whole import Seen, WholeImage, dense
 from xaimed.errors import ModelError
 from xaimed.target_names import place_name
 from xaimed.targets import Edges, Scalar, Target, anomaly_score
@@ -24,11 +24,12 @@ class Autoencoder(WholeImage):
     inward = True
 
     def prediction(self, seen: Seen) -> Prediction:
-        """The mean squared error over the tissue, for the class "anomaly" or the only class of the file."""
+        """The mean squared error over the tissue, for the class "anomaly" or the only class, and its map, "error"."""
         region = self._region(seen, None)
         total = self._error(seen.image, seen.output, region)
         mean = float(total / (region.sum() * seen.image.shape[1]).clamp(min=1))
-        return Prediction(seen.case.id, scores={self._label: min(1.0, mean)})
+        error = (self.normalised(seen.image) - seen.output).square().mean(dim=1)[0]
+        return Prediction(seen.case.id, scores={self._label: min(1.0, mean)}, dense=dense(seen, {"error": error}))
 
     @property
     def _label(self) -> str:

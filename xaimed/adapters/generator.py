@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaimed.adapters.whole import Seen, WholeImage
+from xaimed.adapters.whole import Seen, WholeImage, dense
 from xaimed.errors import ModelError, TargetError
 from xaimed.target_names import place_name
 from xaimed.targets import Scalar, Target, region_mean
@@ -22,8 +22,10 @@ class Generator(WholeImage):
     inward = True
 
     def prediction(self, seen: Seen) -> Prediction:
-        """No box and no class."""
-        return Prediction(seen.case.id)
+        """The image that it makes, a plane at a time: "image", or "image 0", "image 1" ..."""
+        planes = seen.output[0] if seen.output.ndim == 4 else seen.output
+        names = ["image"] if len(planes) == 1 else [f"image {number}" for number in range(len(planes))]
+        return Prediction(seen.case.id, dense=dense(seen, dict(zip(names, planes, strict=True))))
 
     def shown(self, seen: Seen) -> list[Target]:
         """The mean over each reference box; the whole image where there is none."""

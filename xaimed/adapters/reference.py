@@ -18,7 +18,10 @@ def reference_mask(case: Case, target: Target) -> Mask | None:
     """bool (H, W): the reference lesions of a target in original pixels, or None where none belongs to it.
 
     For a box those that it hits, or the lesion that was missed; for the whole image those of the target's class.
+    Where the reference is given in pixels it is the segment of the target's class, for a box the part within it.
     """
+    if target.label in case.segments:
+        return _segment(case.segments[target.label], target)
     chosen = [index for index in range(len(case.boxes)) if _belongs(case, index, target)]
     if not chosen:
         return None
@@ -30,6 +33,15 @@ def reference_mask(case: Case, target: Target) -> Mask | None:
             x0, y0, x1, y1 = case.boxes[index].edges
             mask[int(y0):int(np.ceil(y1)), int(x0):int(np.ceil(x1))] = True
     return mask
+
+
+def _segment(segment: Mask, target: Target) -> Mask | None:
+    if target.box is not None:
+        x0, y0, x1, y1 = target.box
+        inside = np.zeros_like(segment)
+        inside[int(y0):int(np.ceil(y1)), int(x0):int(np.ceil(x1))] = True
+        segment = segment & inside
+    return segment if segment.any() else None
 
 
 def centre_in(inner: Sequence[float], outer: Sequence[float]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xaimed.adapters.whole import Seen, WholeImage
+from xaimed.adapters.whole import Seen, WholeImage, dense
 from xaimed.errors import InputError, ModelError, TargetError
 from xaimed.imaging.geometry import inverse
 from xaimed.imaging.preprocessing import Prepared, prepare
@@ -49,8 +49,10 @@ class Registration(WholeImage):
         return replace(first, image=np.concatenate([first.image, second.image]), tissue=first.tissue | second.tissue)
 
     def prediction(self, seen: Seen) -> Prediction:
-        """No box and no class."""
-        return Prediction(seen.case.id)
+        """The displacement of each pixel, "dx" and "dy" in original pixels."""
+        field, affine = self._field(seen.output)[0], seen.prepared.affine
+        scaled = {"dx": field[0] * float(affine[0, 0]), "dy": field[1] * float(affine[1, 1])}
+        return Prediction(seen.case.id, dense=dense(seen, scaled))
 
     def shown(self, seen: Seen) -> list[Target]:
         """The length of the displacement at the centre of each reference box, else where it is largest."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xaimed.adapters.whole import Seen, WholeImage, outward
+from xaimed.adapters.whole import Seen, WholeImage, dense, outward
 from xaimed.errors import ModelError, TargetError
 from xaimed.target_names import no_target
 from xaimed.targets import Scalar, Target, mask_sum
@@ -39,13 +39,15 @@ class Segmenter(WholeImage):
     inward = True
 
     def prediction(self, seen: Seen) -> Prediction:
-        """The components by falling score, and the highest probability of each class in the image."""
+        """The components by falling score, the highest probability of each class, and its map."""
         parts = self._parts(seen)
         boxes = outward(seen.prepared, [self._grown(seen, part.box) for part in parts])
         found = tuple(Detection(f"d{rank}", self.classes[part.label], part.score, *boxes[rank])
                       for rank, part in enumerate(parts))
-        highest = self._probabilities(seen.output)[0].flatten(1).amax(dim=1)
-        return Prediction(seen.case.id, found, {name: float(highest[i]) for i, name in enumerate(self.classes)})
+        maps = self._probabilities(seen.output)[0]
+        highest = maps.flatten(1).amax(dim=1)
+        return Prediction(seen.case.id, found, {name: float(highest[i]) for i, name in enumerate(self.classes)},
+                          dense(seen, dict(zip(self.classes, maps, strict=True))))
 
     def shown(self, seen: Seen) -> list[Target]:
         """Every component at or above the operating point."""

@@ -200,6 +200,19 @@ def placed(prepared: Prepared) -> Callable[[Floats], Floats]:
     return lambda values: map_values(values[:height, :width], prepared.affine, prepared.shape)
 
 
+def dense(seen: Seen, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
+    """float32 (H, W) in original pixels for each part (h', w') of what the network gave, grown to its input first."""
+    size = [int(side) for side in seen.image.shape[-2:]]
+    place = placed(seen.prepared)
+    out = {}
+    for name, part in parts.items():
+        grown = part[None, None].float()
+        if list(part.shape[-2:]) != size:
+            grown = torch.nn.functional.interpolate(grown, size=size, mode="bilinear", align_corners=False)
+        out[name] = place(grown[0, 0].cpu().numpy())
+    return out
+
+
 def outward(prepared: Prepared, boxes: Sequence[Sequence[float]]) -> list[Edges]:
     """Boxes of the prepared image in original pixels, cut to the original image."""
     limit = [prepared.shape[1], prepared.shape[0]] * 2

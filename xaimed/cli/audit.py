@@ -22,12 +22,14 @@ EPILOG = """examples:
   xaimed audit model.pt --dataset films/ --annotations films/boxes.csv --split all --plan full
   xaimed audit model.pt --dataset test --out runs/today --resume
   xaimed audit --predictions scores.csv --truth truth.csv --operating-point 0.4
+  xaimed audit --paper audits/paper/hadush-2020.toml
 
 --dataset is a dataset's name, a folder of images, or a split ("test") of the dataset that the model's card names.
 --predictions and --truth judge any model by its outputs alone. truth: a row a box (case, label, x0, y0, x1, y1), or a
 row a case without boxes; also patient, split, lesion, and any other column as a group. predictions: a row a box or a
 class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... are several models, compared in pairs.
-exit code: 0 all criteria met, 1 a criterion not met, 2 usage or a known error.
+--paper finds the confusion matrices that fit the figures of a publication, and what in it contradicts.
+exit code: 0 all criteria met (a paper: no contradiction), 1 not, 2 usage or a known error.
 """
 SPLITS = ("train", "val", "test", "all")
 
@@ -42,8 +44,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--split", choices=SPLITS, help="default: the plan's, or all of a folder")
     parser.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
     parser.add_argument("--annotations", metavar="FILE", help="boxes of a folder: COCO .json, VOC .xml or .csv")
+    parser.add_argument("--dataset-option", action="append", default=[], metavar="KEY=VALUE",
+                        help="an option of the dataset's reader (default: those that the model was trained with)")
     parser.add_argument("--plan", metavar="NAME|FILE",
-                        help="quick, full or a TOML file (default: quick, or no criteria for tables)")
+                        help="quick, full ... or a TOML file (default: quick for detection, else quick-TASK; tables: "
+                             "no criteria)")
     parser.add_argument("--out", metavar="RUN", help="the run folder to write (default: runs/MODEL-DATASET-TIME)")
     parser.add_argument("--methods", metavar="A,B", help="attribution methods, in place of the plan's")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many cases")
@@ -52,6 +57,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seed", type=int, help="in place of the plan's")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--paper", metavar="FILE.toml", help="audit what a publication reports; --out FILE.pdf")
     _add_tables(parser)
 
 
@@ -75,6 +81,10 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the audit; 0 if every criterion is met, 1 if one is not."""
+    if options.paper is not None:
+        from xaimed.cli.paper import run_paper
+
+        return run_paper(options)
     if options.predictions or options.truth:
         return _run_tables(options)
     if options.model is None:
@@ -84,10 +94,12 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.adapters.loading import load_model
     from xaimed.audit import Audit, run_audit
     from xaimed.cli.progress import progress_bar
+    from xaimed.plan import plan_for
     from xaimed.report.write import write_reports
 
-    plan = _plan(options)
+    plan = None if options.plan is None else _plan(options)
     model = load_model(options.model, options.device)
+    plan = plan or _plan(options, plan_for(model.file.task))
     cases = _cases(options, model, plan)
     out = Path(options.out) if options.out else _default_out(model, cases.name)
     audit = Audit(model, cases, plan, out, options.resume, {"device": getattr(model, "device", "cpu")})
@@ -135,12 +147,12 @@ def _check_tables(options: argparse.Namespace) -> None:
             raise InputError(f"--{name.replace('_', '-')} {value}; expected a number in [0, 1]")
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
     from dataclasses import replace
 
     from xaimed.plan import open_plan
 
-    plan = open_plan(options.plan or "quick")
+    plan = open_plan(options.plan or default)
     if options.methods is not None:
         names = tuple(name.strip().replace("-", "_") for name in options.methods.split(",") if name.strip())
         plan = replace(plan, explaining=replace(plan.explaining, methods=names))
@@ -165,7 +177,18 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
                              f"{', '.join(names('data'))}, or --dataset with a folder of yours")
     elif split is None:
         split = "all" if Path(name).is_dir() else plan.split
-    return open_dataset(name, split, options.data, options.annotations, limit=options.limit)
+    return open_dataset(name, split, options.data, options.annotations, options.limit,
+                        _dataset_options(options.dataset_option, model, name))
+
+
+def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str]:
+    """The options of the dataset: those that the model was trained with where it is the same, and the user's."""
+    training = model.file.training
+    own = training.get("data_options", {}) if name == training.get("dataset") else {}
+    for text in given:
+        if "=" not in text:
+            raise InputError(f"--dataset-option {text!r}; expected KEY=VALUE, such as radius=2")
+    return {**{str(k): str(v) for k, v in own.items()}, **dict(text.split("=", 1) for text in given)}
 
 
 def _default_out(model: Model, dataset: str) -> Path:

@@ -87,10 +87,12 @@ def data_root(root: Path | None) -> Path | None:
 
 
 def open_dataset(name: str, split: str | None = None, root: str | Path | None = None,
-                 annotations: str | Path | None = None, limit: int | None = None) -> Selection:
+                 annotations: str | Path | None = None, limit: int | None = None,
+                 options: Mapping[str, str] | None = None) -> Selection:
     """The cases of a dataset by name, or of a folder by path, optionally of one split.
 
-    split: "train", "val", "test" or "all" (None). limit: at most so many cases.
+    split: "train", "val", "test" or "all" (None). limit: at most so many cases. options: what the dataset's own
+    reader takes, such as {"radius": "2"}.
     Raises NotFound for an unknown name or a missing folder, InputError for an empty split.
     """
     from xaimed.registry import load, names
@@ -105,7 +107,8 @@ def open_dataset(name: str, split: str | None = None, root: str | Path | None = 
         from xaimed.errors import unknown
 
         raise unknown("dataset or folder", name, set(known) - {"folder"})
-    request = DataRequest(name=name, root=where, annotations=Path(annotations) if annotations else None)
+    request = DataRequest(name=name, root=where, annotations=Path(annotations) if annotations else None,
+                          options=options or {})
     return select(module.open(request), split, limit)
 
 

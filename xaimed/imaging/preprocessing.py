@@ -17,6 +17,7 @@ from xaimed.settings import settings
 from xaimed.types import Case, Floats, Mask, Matrix
 
 LONGEST = 20_000
+MOST = 512
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Preprocessing:
     stretch: the share of breast pixels left below 0 and above 1 by a linear grey stretch, None for none.
     multiple: height and width are padded at the bottom and right to a multiple of this. mirror: a class score of
     the whole image is the mean over the image and its mirror image; boxes are those of the image itself.
+    channels: the planes of an image: 1 grey, 3 colour, or those of a stack of slices or of several modalities.
     """
 
     filters: Filters = field(default_factory=Filters)
@@ -42,9 +44,9 @@ class Preprocessing:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.long_side <= LONGEST or not 1 <= self.multiple <= LONGEST or self.channels not in (1, 3):
+        if not 0 <= self.long_side <= LONGEST or not 1 <= self.multiple <= LONGEST or not 1 <= self.channels <= MOST:
             raise PlanError(f"preprocessing: long_side {self.long_side}, multiple {self.multiple}, channels "
-                            f"{self.channels}; expected 0 to {LONGEST}, 1 to {LONGEST}, and 1 or 3")
+                            f"{self.channels}; expected 0 to {LONGEST}, 1 to {LONGEST}, and 1 to {MOST}")
         if not 0 <= self.margin <= 1 or (self.stretch is not None and not 0 <= self.stretch < 0.5):
             raise PlanError(f"preprocessing: margin {self.margin}, stretch {self.stretch}; expected shares: margin up "
                             "to 1, stretch below 0.5")
@@ -68,11 +70,12 @@ class Prepared:
 def prepare(case: Case, steps: Preprocessing) -> Prepared:
     """The prepared image of a case. Raises InputError for a volume or for other channels than expected."""
     if case.image.ndim != 3:
-        raise InputError(f"case {case.id}: a volume {case.image.shape}; expected one image (C, H, W)")
+        raise InputError(f"case {case.id}: a volume {case.image.shape}; the model expects one image of "
+                         f"{steps.channels} planes: choose a slice, or slices as planes")
     if case.image.shape[0] != steps.channels:
         raise InputError(f"case {case.id}: {case.image.shape[0]} channels ({_colour(case.image.shape[0])}); "
                          f"the model expects {steps.channels} ({_colour(steps.channels)}): convert the image "
-                         "first, for example with 'xaimed data convert --grey'")
+                         "first" + (", for example with 'xaimed data convert --grey'" if steps.channels == 1 else ""))
     image = smooth(case.image, steps.filters)
     mask = breast_mask(case.image) if steps.segment or steps.crop else np.ones(image.shape[1:], bool)
     if steps.stretch is not None:
@@ -86,14 +89,14 @@ def prepare(case: Case, steps: Preprocessing) -> Prepared:
 
 def prepare_planes(case: Case, steps: Preprocessing) -> Prepared:
     """As `prepare`, but a grey case for a colour network is prepared once and comes on three equal planes."""
-    if steps.channels == 1 or case.image.shape[0] != 1:
+    if steps.channels != 3 or case.image.shape[0] != 1:
         return prepare(case, steps)
     grey = prepare(case, replace(steps, channels=1))
     return replace(grey, image=np.repeat(grey.image, steps.channels, axis=0))
 
 
 def _colour(channels: int) -> str:
-    return {1: "grey", 3: "colour"}.get(channels, "unusual")
+    return {1: "grey", 3: "colour"}.get(channels, "a stack or several modalities")
 
 
 def _stretched(image: Floats, mask: Mask, share: float) -> Floats:

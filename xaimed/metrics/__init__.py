@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xaimed.metrics.iou import Iou as Iou
     from xaimed.metrics.map_convergence import MapConvergence as MapConvergence
     from xaimed.metrics.max_sensitivity import MaxSensitivity as MaxSensitivity
+    from xaimed.metrics.multiclass import Multiclass as Multiclass
     from xaimed.metrics.on_markers import OnMarkers as OnMarkers
     from xaimed.metrics.other_boxes import OtherBoxes as OtherBoxes
     from xaimed.metrics.outside_tissue import OutsideTissue as OutsideTissue
@@ -33,14 +34,18 @@ if TYPE_CHECKING:
     from xaimed.metrics.prediction_saliency_correlation import (
         PredictionSaliencyCorrelation as PredictionSaliencyCorrelation,
     )
+    from xaimed.metrics.registration import Registration as Registration
     from xaimed.metrics.repeatability import Repeatability as Repeatability
     from xaimed.metrics.road import Road as Road
+    from xaimed.metrics.segmentation import Segmentation as Segmentation
     from xaimed.metrics.srg import Srg as Srg
+    from xaimed.metrics.synthesis import Synthesis as Synthesis
     from xaimed.metrics.views import Views as Views
 
 ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "criteria", "donor", "evidence", "explained",
-                    "explaining", "gap", "imputation", "judged", "judging", "matching", "noninferiority", "oracle",
-                    "readers", "registration", "removal", "reproducibility", "segmentation", "synthesis", "yard"})
+                    "explaining", "gap", "imputation", "judged", "judging", "matching", "mrmc", "noninferiority",
+                    "oracle", "pixelwise", "readers", "removal", "reproducibility", "tuning",
+                    "yard"})
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from xaimed.errors import InputError
+from xaimed.metrics.pixelwise import MODEL, Better
 from xaimed.stats import Array, Bools
+from xaimed.types import Case, Prediction, Score
+
+AIR = 0.02  # of the grey range: what is darker in the fixed image is no tissue
 
 
 def target_errors(fixed: Array, moving: Array, field: Array, spacing: tuple[float, ...] | None = None) -> Array:
@@ -46,3 +53,39 @@ def folding(field: Array, mask: Bools | None = None) -> float:
     folded = determinants(field) <= 0
     chosen = folded if mask is None else folded[mask]
     return float(chosen.mean()) if chosen.size else math.nan
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Target registration error over the fixed image's tissue, what it was before, and the share that folds over.
+
+    In mm, or pixels where the spacing is not known. Every tissue pixel is a landmark where the displacement is known;
+    where it is not only folding is measured.
+    """
+
+    name: str = "registration"
+    kind: Literal["case"] = "case"
+    measures: Mapping[str, Better] = field(default_factory=lambda: {
+        "target registration error": "lower", "error before registration": "lower", "folding": "lower"})
+    reference: str = "Fitzpatrick JM, West JB, Maurer CR (1998); Jacobian determinant at most 0"
+
+    def __call__(self, case: Case, prediction: Prediction) -> list[Score]:
+        """A row a measure; none for a model that gives no displacement."""
+        if not {"dx", "dy"} <= set(prediction.dense):
+            return []
+        found = np.stack([prediction.dense["dx"], prediction.dense["dy"]]).astype(np.float64)
+        values = {"folding": folding(found[::-1])}
+        if case.displacement is not None:
+            tissue = case.image[len(case.image) // 2:].max(axis=0) > AIR
+            unit = 1.0 if case.spacing_mm is None else case.spacing_mm
+            known = case.displacement.astype(np.float64)
+            values["target registration error"] = _length(found - known, tissue) * unit
+            values["error before registration"] = _length(known, tissue) * unit
+        return [Score(case.id, "", MODEL, name, value) for name, value in values.items()]
+
+
+def _length(field: Array, inside: Bools) -> float:
+    return float(np.sqrt((field ** 2).sum(axis=0))[inside].mean()) if inside.any() else math.nan
+
+
+METRIC = Registration()

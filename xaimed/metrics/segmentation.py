@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
+from xaimed.metrics.pixelwise import MODEL, Better
 from xaimed.stats import Array, Bools
+from xaimed.types import Case, Floats, Mask, Prediction, Score
+
+BOUNDARY = "membrane"  # the class whose absence leaves the regions of V_rand and V_info
 
 
 def dice(mask: Bools, truth: Bools) -> float:
@@ -102,3 +108,54 @@ def _share(part: float, whole: float) -> float:
 def _same_shape(mask: Bools, truth: Bools) -> None:
     if mask.shape != truth.shape:
         raise InputError(f"mask {mask.shape} and reference {truth.shape}; expected one shape")
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Dice, IoU and HD95 (mm, or pixels where the spacing is not known) of each class that has a reference.
+
+    For the class "membrane" also V_rand and V_info of the cells between the membranes.
+    """
+
+    name: str = "segmentation"
+    kind: Literal["case"] = "case"
+    measures: Mapping[str, Better] = field(default_factory=lambda: {
+        "Dice": "higher", "IoU": "higher", "HD95": "lower", "V_rand": "higher", "V_info": "higher"})
+    reference: str = "Dice 1945; Jaccard 1912; Huttenlocher 1993 (95th percentile); Arganda-Carreras 2015"
+
+    def __call__(self, case: Case, prediction: Prediction) -> list[Score]:
+        """A row for each class and measure; none for a case without a reference in pixels."""
+        found = predicted(prediction.dense)
+        rows = [row for name, truth in case.segments.items() if name in found
+                for row in self._of_class(case, name, found[name], truth)]
+        if BOUNDARY in found and BOUNDARY in case.segments:
+            agreed = partition(cells(found[BOUNDARY]), cells(case.segments[BOUNDARY]))
+            rows += [Score(case.id, "cells", MODEL, "V_rand", agreed.rand),
+                     Score(case.id, "cells", MODEL, "V_info", agreed.info)]
+        return rows
+
+    def _of_class(self, case: Case, name: str, mask: Mask, truth: Mask) -> list[Score]:
+        spacing = None if case.spacing_mm is None else (case.spacing_mm,) * 2
+        values = {"Dice": dice(mask, truth), "IoU": iou(mask, truth), "HD95": hd95(mask, truth, spacing)}
+        return [Score(case.id, name, MODEL, metric, value) for metric, value in values.items()]
+
+
+def predicted(dense: Mapping[str, Floats]) -> dict[str, Mask]:
+    """bool (H, W) of each class: where its probability is the highest, and above that of none of them."""
+    if not dense:
+        return {}
+    maps = np.stack(list(dense.values()))
+    best, rest = maps.argmax(axis=0), 1 - maps.sum(axis=0)
+    return {name: (best == index) & (maps[index] > (0.5 if len(dense) == 1 else rest))
+            for index, name in enumerate(dense)}
+
+
+def cells(boundary: Mask) -> NDArray[np.integer]:
+    """int (H, W): the regions that a boundary leaves, 4-connected, numbered from 1; 0 on the boundary."""
+    from scipy.ndimage import label
+
+    numbered: NDArray[np.integer] = label(~boundary)[0]
+    return numbered
+
+
+METRIC = Segmentation()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
+from xaimed.metrics.pixelwise import MODEL, Better
 from xaimed.stats import Bools
+from xaimed.types import Case, Prediction, Score
 
 Image = NDArray[np.floating]
 
@@ -57,3 +62,30 @@ def _gap(image: Image, truth: Image, mask: Bools | None) -> NDArray[np.float64]:
                          f"{'' if mask is None else f', mask {mask.shape}'}; expected one shape")
     gap = image.astype(np.float64) - truth.astype(np.float64)
     return gap if mask is None else gap[mask]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """MAE, PSNR and SSIM of a made image against the wanted one, values in [0, 1], the mean over its planes."""
+
+    name: str = "synthesis"
+    kind: Literal["case"] = "case"
+    measures: Mapping[str, Better] = field(default_factory=lambda: {
+        "MAE": "lower", "PSNR": "higher", "SSIM": "higher"})
+    reference: str = "mean absolute error; peak signal-to-noise ratio; Wang Z et al. (2004) for SSIM"
+
+    def __call__(self, case: Case, prediction: Prediction) -> list[Score]:
+        """A row a measure; none for a case without a wanted image. Raises InputError for another number of planes."""
+        made = [plane for name, plane in prediction.dense.items() if name.startswith("image")]
+        if case.wanted is None or not made:
+            return []
+        if len(made) != len(case.wanted):
+            raise InputError(f"case {case.id}: the model makes {len(made)} planes and {len(case.wanted)} are wanted; "
+                             "expected as many")
+        pairs = list(zip(made, case.wanted, strict=True))
+        values = {"MAE": [mae(*pair) for pair in pairs], "PSNR": [psnr(*pair, 1.0) for pair in pairs],
+                  "SSIM": [ssim(*pair, 1.0) for pair in pairs]}
+        return [Score(case.id, "image", MODEL, name, float(np.mean(each))) for name, each in values.items()]
+
+
+METRIC = Synthesis()

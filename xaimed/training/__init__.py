@@ -1,3 +1,4 @@
-"""Training: from a recipe to a model.pt."""
+"""Training: from a recipe to a model.pt; a file here that is no engine trains the networks of its task."""
 
-ENGINE = frozenset({"course", "folds", "recipe", "samples"})
+ENGINE = frozenset({"contrastive", "course", "example", "folds", "greedy", "loop", "partition", "prototypes", "recipe",
+                    "samples", "settling", "trainer"})

@@ -1,8 +1,9 @@
-"""Training of a classifier of whole images: seeded and short, without checkpoints."""
+"""Training of a classifier of whole images on cross-entropy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,13 +11,50 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xaimed.adapters.modelfile import ModelFile
 from xaimed.data.dataset import Dataset
 from xaimed.errors import PlanError
-from xaimed.training.detection import Report
+from xaimed.imaging.preprocessing import prepare_planes
+from xaimed.plan import positive_of
+from xaimed.training.example import Batch, Example, example, lesson, normalised
+from xaimed.training.loop import Report, finished, learned
 from xaimed.training.recipe import Recipe
 from xaimed.training.samples import Sample, augmented, samples_of
+from xaimed.training.settling import calibration, image_scores, model_of, outputs, youden
+from xaimed.training.trainer import Study
+from xaimed.types import Case
 
 Classes = NDArray[np.int64]
+
+
+class Classification:
+    """Trains classifiers; the operating point is the best by Youden's index for the class that is to be found."""
+
+    def train(self, study: Study) -> nn.Module:
+        """The averaged network. Raises PlanError for a training case whose label is none of the classes."""
+        recipe, work = study.recipe, study.work
+        examples = [] if finished(work, recipe.schedule) else [_example(case, study) for case in study.cases()]
+
+        def losses(network: nn.Module, data: Batch) -> Mapping[str, Tensor]:
+            return {"cross-entropy": loss_of(network(normalised(data.images, recipe)), data.labels)}
+
+        return learned(study.network, lesson(examples, recipe, work.device, losses), recipe, work)
+
+    def settle(self, file: ModelFile, recipe: Recipe, cases: Sequence[Case], device: str) -> ModelFile:
+        """The operating point for the class to be found, and a calibration line for each class."""
+        del recipe
+        frames = outputs(model_of(file, device), cases)
+        score = image_scores(frames[2], positive_of("", file.classes, file.card))
+        point = youden([score[case.id] for case in cases],
+                       [case.label == positive_of("", file.classes, file.card) for case in cases])
+        return replace(file, operating_point=point, calibration=calibration(frames[2], cases, file.classes))
+
+
+def _example(case: Case, study: Study) -> Example:
+    classes = tuple(study.dataset.classes)
+    if case.label not in classes:
+        raise PlanError(f"case {case.id} has the label {case.label!r}; expected one of {', '.join(classes)}")
+    return example(case, prepare_planes(case, study.recipe.preprocessing), None, classes)
 
 
 def labelled(dataset: Dataset, recipe: Recipe) -> tuple[list[Sample], Classes]:
@@ -74,3 +112,6 @@ def _batches(samples: Sequence[Sample], classes: Classes, order: Classes,
     for chosen in order:
         images = [augmented(samples[i], recipe.augmentation, draw)[0] for i in chosen]
         yield torch.from_numpy(np.stack(images)), torch.from_numpy(classes[chosen])
+
+
+TRAINER = Classification()

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from xaimed import tables
-from xaimed.adapters.model import Model
-from xaimed.adapters.modelfile import ModelFile, network_of, read_model, write_model
+from xaimed.adapters.modelfile import ModelFile, built, network_of, read_model, write_model
 from xaimed.data.dataset import DataRequest, Dataset, data_root
 from xaimed.data.split import manifest_digest
 from xaimed.errors import ModelError, PlanError
 from xaimed.registry import load
-from xaimed.training.detection import Report, Workspace, finished, train_detector
+from xaimed.training.loop import Report, Workspace, finished
 from xaimed.training.recipe import Recipe, read_recipe
-from xaimed.training.samples import Sample, samples_of
-from xaimed.types import Case
+from xaimed.training.trainer import Study, open_extra, trainer_of
 
 IMAGENET = "imagenet"
 First = Callable[[], Mapping[str, Tensor] | None]
-Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -53,46 +47,36 @@ def run_course(course: Course, say: Report) -> ModelFile:
     Raises PlanError for a recipe that cannot be run, and what the data or the first weights raise.
     """
     recipe = course.recipe
-    dataset = load("data", recipe.dataset).open(DataRequest(recipe.dataset, root=data_root(course.data)))
+    dataset = opened(recipe, course.data)
     network = trained(course, dataset, lambda: first_weights(course, say), say)
     say("choosing the operating point on the validation split")
-    file = settled(model_file(recipe, dataset, network.state_dict()), recipe,
-                   [dataset[i] for i, row in enumerate(dataset.rows) if row.split == "val"], course.device)
+    cases = [dataset[i] for i, row in enumerate(dataset.rows) if row.split == "val"]
+    file = trainer_of(recipe).settle(model_file(recipe, dataset, network.state_dict()), recipe, cases, course.device)
     file = dataclasses.replace(file, card={**file.card, **course.card})
     write_model(course.out, file)
     return file
 
 
+def opened(recipe: Recipe, root: Path | None) -> Dataset:
+    """The dataset of a recipe, with the options that it sets."""
+    request = DataRequest(recipe.dataset, root=data_root(root), options=recipe.data)
+    found: Dataset = load("data", recipe.dataset).open(request)
+    return found
+
+
 def trained(course: Course, dataset: Dataset, first: First, say: Report) -> nn.Module:
     """The network after all epochs on the dataset's train split; first: makes the weights that it starts from."""
     recipe, work = course.recipe, Workspace(course.work, say, course.device)
-    if recipe.task != "detection":
-        raise PlanError(f"recipe task {recipe.task!r}; expected 'detection'")
-    done = finished(work, recipe.schedule)
+    trainer = trainer_of(recipe)
     torch.manual_seed(recipe.seed)
-    network: nn.Module = load("architectures", recipe.architecture).build(**recipe.arguments)
-    if not done and recipe.start == IMAGENET:
-        _imagenet(recipe)(network)
-    elif not done and (weights := first()) is not None:
-        network.load_state_dict(weights)
-    if not done:
+    network: nn.Module = built(recipe.architecture, recipe.arguments)
+    if not finished(work, recipe.schedule):
+        if recipe.start == IMAGENET:
+            _imagenet(recipe)(network)
+        elif (weights := first()) is not None:
+            network.load_state_dict(weights)
         say(f"preparing the training cases of {dataset.title}")
-    return train_detector(network, [] if done else training_samples(recipe, dataset), recipe, work)
-
-
-def training_samples(recipe: Recipe, dataset: Dataset) -> list[Sample]:
-    """The prepared samples of the train split, and of the recipe's extra cases."""
-    classes = tuple(dataset.classes)
-    return samples_of(_training_cases(recipe, dataset), recipe.preprocessing, classes)
-
-
-def _training_cases(recipe: Recipe, dataset: Dataset) -> Iterator[Case]:
-    for index, row in enumerate(dataset.rows):
-        if row.split == "train" and row.groups.get("localisation") != "ignore":
-            yield dataset[index]
-    if recipe.extra:
-        more = load("data", recipe.dataset).open(DataRequest(recipe.dataset, options=recipe.extra))
-        yield from (more[index] for index in range(len(more)))
+    return trainer.train(Study(network, dataset, recipe, work))
 
 
 def first_weights(course: Course, say: Report) -> Mapping[str, Tensor] | None:
@@ -109,7 +93,7 @@ def first_weights(course: Course, say: Report) -> Mapping[str, Tensor] | None:
     _check_same(recipe, before.architecture)
     if before.start.endswith(".toml"):
         raise PlanError(f"start {recipe.start!r} starts from a recipe itself; expected at most one step before")
-    dataset = load("data", before.dataset).open(DataRequest(before.dataset, root=data_root(course.data)))
+    dataset = opened(before, course.data)
     say(f"first {recipe.start}")
     leg = dataclasses.replace(course, recipe=before, work=course.work / path.stem)
     return trained(leg, dataset, lambda: first_weights(leg, say), say).state_dict()
@@ -135,9 +119,10 @@ def model_file(recipe: Recipe, dataset: Dataset, state: dict[str, torch.Tensor])
     return ModelFile(
         architecture=recipe.architecture, arguments=dict(recipe.arguments), task=recipe.task,
         classes=tuple(dataset.classes), preprocessing=_plain(dataclasses.asdict(recipe.preprocessing)),
-        state=halved, card={"name": recipe.name},
+        state=halved, card={"name": recipe.name}, input=dict(recipe.input),
         training={"dataset": recipe.dataset, "title": dataset.title, "synthetic": dataset.synthetic,
                   "manifest": manifest_digest(dataset.rows), "seed": recipe.seed, "start": recipe.start,
+                  "data_options": dict(recipe.data),
                   "operating_point_split": "val", "operating_point_fppi": recipe.fppi,
                   "patients": _patients(dataset, "train") + _extra_patients(recipe),
                   "validation_patients": _patients(dataset, "val"),
@@ -149,49 +134,7 @@ def _patients(dataset: Dataset, split: str) -> list[str]:
 
 
 def _extra_patients(recipe: Recipe) -> list[str]:
-    if not recipe.extra:
-        return []
-    more = load("data", recipe.dataset).open(DataRequest(recipe.dataset, options=recipe.extra))
-    return sorted({row.patient for row in more.rows})
-
-
-def settled(file: ModelFile, recipe: Recipe, cases: Sequence[Case], device: str = "cpu") -> ModelFile:
-    """The model with the operating point and the calibration that these validation cases give.
-
-    The point is the lowest score with at most `recipe.fppi` false positives per image; the calibration is
-    Platt's line for the image score of each class against the rest.
-    """
-    from xaimed.metrics.calibration import fit_calibration
-    from xaimed.metrics.operating import choose_operating_point
-
-    model: Model = load("adapters", "detector").ADAPTER(file, network_of(file), device)
-    frames = outputs(model, cases)
-    point = choose_operating_point(*frames, target_fppi=recipe.fppi)
-    lines = {}
-    for name in file.classes:
-        score = image_scores(frames[2], name)
-        positive = np.array([case.label == name for case in cases])
-        if 0 < positive.sum() < len(cases):
-            slope, intercept = fit_calibration(np.array([score[case.id] for case in cases]), positive)
-            lines[name] = {"slope": slope, "intercept": intercept}
-    return dataclasses.replace(file, operating_point=float(point), calibration=lines)
-
-
-def image_scores(predictions: pd.DataFrame, label: str) -> dict[str, float]:
-    """Case to the image-level score of a class."""
-    rows = predictions[predictions["target"] == label]
-    return dict(zip(rows["case"], rows["score"], strict=True))
-
-
-def outputs(model: Model, cases: Sequence[Case]) -> Tables:
-    """The tables cases, truth and predictions of a run folder, in memory, without explanations."""
-    merged: dict[str, list[tables.Row]] = {"cases": [], "truth": [], "predictions": []}
-    for case in cases:
-        rows = tables.case_rows(case, model.predict([case])[0], ())
-        for name, so_far in merged.items():
-            so_far.extend(rows[name])
-    found = [tables.frame(name, rows) for name, rows in merged.items()]
-    return found[0], found[1], found[2]
+    return sorted({row.patient for row in open_extra(recipe).rows}) if recipe.extra else []
 
 
 def _plain(value: Any) -> Any:

@@ -1,120 +1,69 @@
-"""Training of a detector: seeded, resumable, with a curve, kept as an average of its weights."""
+"""Training of a detector on the losses that torchvision's two-stage detectors give."""
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xaimed.adapters.modelfile import ModelFile
+from xaimed.training.loop import Lesson, Workspace, finished, learned
 from xaimed.training.recipe import Recipe, Schedule
-from xaimed.training.samples import Sample, augmented
+from xaimed.training.samples import Sample, augmented, samples_of
+from xaimed.training.settling import calibration, model_of, outputs
+from xaimed.training.trainer import Study
+from xaimed.types import Case
 
-Report = Callable[[str], None]
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """Where a training keeps its checkpoint and its curve, and where it tells of its progress."""
+class Detection:
+    """Trains two-stage detectors; the operating point is set by false positives per image."""
 
-    folder: Path
-    say: Report
-    device: str = "cpu"
+    def train(self, study: Study) -> nn.Module:
+        """The averaged network; prepared samples are made only where epochs are left."""
+        recipe, work = study.recipe, study.work
+        done = finished(work, recipe.schedule)
+        samples = [] if done else samples_of(study.cases(), recipe.preprocessing, tuple(study.dataset.classes))
+        return train_detector(study.network, samples, recipe, work)
 
-    @property
-    def checkpoint(self) -> Path:
-        """The state after the last finished epoch."""
-        return self.folder / "checkpoint.pt"
+    def settle(self, file: ModelFile, recipe: Recipe, cases: Sequence[Case], device: str) -> ModelFile:
+        """The operating point is the lowest score with at most `recipe.fppi` false positives per image."""
+        from xaimed.metrics.operating import choose_operating_point
 
-    @property
-    def curve(self) -> Path:
-        """One JSON line an epoch."""
-        return self.folder / "curve.jsonl"
-
-
-@dataclass(frozen=True, eq=False)
-class Learner:
-    """The network in training, the moving average of its weights that is kept, and the optimiser."""
-
-    model: nn.Module
-    average: nn.Module
-    optimiser: torch.optim.Optimizer
+        frames = outputs(model_of(file, device), cases)
+        return replace(file, operating_point=float(choose_operating_point(*frames, target_fppi=recipe.fppi)),
+                       calibration=calibration(frames[2], cases, file.classes))
 
 
 def train_detector(model: nn.Module, samples: Sequence[Sample], recipe: Recipe, work: Workspace) -> nn.Module:
     """The averaged model after all epochs of the recipe; goes on from a checkpoint where there is one."""
     plan = recipe.schedule
-    model.to(work.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(model, plan), plan.rate, weight_decay=plan.decay, fused=True)
-    learner = Learner(model, copy.deepcopy(model), optimiser)
-    for epoch in range(_resume(work, learner), plan.epochs):
-        started = time.monotonic()
-        losses = _epoch(epoch, learner, samples, recipe, work)
-        _keep(work, epoch, learner)
-        line = {"epoch": epoch, "seconds": round(time.monotonic() - started, 1), **losses}
-        with work.curve.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        left = (plan.epochs - epoch - 1) * line["seconds"] / 60
-        work.say(f"epoch {epoch + 1}/{plan.epochs}: loss {losses['loss']:.3f}, about {left:.0f} min left")
-    return learner.average.eval()
+
+    def batches(draw: np.random.Generator) -> Iterator[Batch]:
+        order = _order(samples, plan, draw)
+        for start in range(0, len(order) // plan.batch * plan.batch, plan.batch):
+            yield batch([samples[i] for i in order[start:start + plan.batch]], recipe, draw, work.device)
+
+    def losses(network: nn.Module, data: Batch) -> Mapping[str, Tensor]:
+        with torch.autocast(work.device.split(":")[0], torch.bfloat16):
+            found: Mapping[str, Tensor] = network(*data)
+        return found
+
+    return learned(model, Lesson(_wanted(samples, plan) // plan.batch, batches, losses), recipe, work)
 
 
-def finished(work: Workspace, plan: Schedule) -> bool:
-    """Whether the checkpoint in the work folder is that of the last epoch."""
-    if not work.checkpoint.is_file():
-        return False
-    state = torch.load(work.checkpoint, weights_only=True, map_location="cpu", mmap=True)
-    return int(state["epoch"]) + 1 >= plan.epochs
-
-
-def _groups(model: nn.Module, plan: Schedule) -> list[dict[str, object]]:
-    # Adam moves every weight by about the rate, so a layer of 25 000 inputs needs a smaller one than a convolution.
-    wide = [p for part in model.modules() if isinstance(part, nn.Linear) for p in part.parameters()]
-    known = {id(p) for p in wide}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    return [{"params": rest, "share": 1.0}, {"params": wide, "share": plan.linear}]
-
-
-def _epoch(epoch: int, learner: Learner, samples: Sequence[Sample], recipe: Recipe, work: Workspace
-           ) -> dict[str, float]:
-    plan, draw = recipe.schedule, np.random.default_rng([recipe.seed, epoch])
-    torch.manual_seed(recipe.seed * 1000 + epoch)
-    order = _order(samples, plan, draw)
-    steps = len(order) // plan.batch
-    total: dict[str, float] = {}
-    learner.model.train()
-    batches = ([samples[i] for i in order[step * plan.batch:(step + 1) * plan.batch]] for step in range(steps))
-    for step, data in enumerate(_ahead(batch(chosen, recipe, draw, work.device) for chosen in batches)):
-        _set_rate(learner.optimiser, plan, epoch + step / steps)
-        for key, value in _step(learner, data, plan, work).items():
-            total[key] = total.get(key, 0.0) + value / steps
-        done = epoch * steps + step
-        _mix(learner.average, learner.model, min(plan.average, (1 + done) / (10 + done)))
-    return {key: round(value, 5) for key, value in total.items()}
-
-
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The batches, each made in a thread while the one before is trained on; the order of draws stays the same."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, batches, None)
-        while (ready := waiting.result()) is not None:
-            waiting = pool.submit(next, batches, None)
-            yield ready
+def _wanted(samples: Sequence[Sample], plan: Schedule) -> int:
+    return min(plan.images, 4 * len(samples))
 
 
 def _order(samples: Sequence[Sample], plan: Schedule, draw: np.random.Generator) -> list[int]:
     lesion = [i for i, s in enumerate(samples) if len(s.boxes)]
     empty = [i for i, s in enumerate(samples) if not len(s.boxes)]
-    wanted = min(plan.images, 4 * len(samples))
+    wanted = _wanted(samples, plan)
     with_lesion = round(wanted * plan.positive) if empty else wanted
     order = [*_draws(lesion, with_lesion, draw), *_draws(empty, wanted - with_lesion, draw)]
     draw.shuffle(order)
@@ -143,49 +92,4 @@ def batch(chosen: Sequence[Sample], recipe: Recipe, draw: np.random.Generator, d
     return images, targets
 
 
-def _step(learner: Learner, data: Batch, plan: Schedule, work: Workspace) -> dict[str, float]:
-    with torch.autocast(work.device.split(":")[0], torch.bfloat16):
-        losses = learner.model(*data)
-    loss = torch.stack([value.float() for value in losses.values()]).sum()
-    learner.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(learner.model.parameters(), plan.clip)
-    if bool(torch.isfinite(loss)):
-        learner.optimiser.step()
-    return {"loss": float(loss.detach()), **{key: float(value.detach()) for key, value in losses.items()}}
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, plan: Schedule, epoch: float) -> None:
-    rise = min(1.0, (epoch + 0.01) / plan.warmup) if plan.warmup else 1.0
-    rate = plan.rate * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * epoch / plan.epochs)))
-    for group in optimiser.param_groups:
-        group["lr"] = rate * group["share"]
-
-
-@torch.no_grad()
-def _mix(average: nn.Module, model: nn.Module, decay: float) -> None:
-    new = model.state_dict()
-    for key, value in average.state_dict().items():
-        if value.dtype.is_floating_point:
-            value.lerp_(new[key], 1 - decay)
-        else:
-            value.copy_(new[key])
-
-
-def _keep(work: Workspace, epoch: int, learner: Learner) -> None:
-    fresh = work.checkpoint.with_suffix(".new")
-    torch.save({"epoch": epoch, "model": learner.model.state_dict(), "average": learner.average.state_dict(),
-                "optimiser": learner.optimiser.state_dict()}, fresh)
-    fresh.replace(work.checkpoint)
-
-
-def _resume(work: Workspace, learner: Learner) -> int:
-    work.folder.mkdir(parents=True, exist_ok=True)
-    if not work.checkpoint.is_file():
-        return 0
-    state = torch.load(work.checkpoint, weights_only=True, map_location=work.device)
-    learner.model.load_state_dict(state["model"])
-    learner.average.load_state_dict(state["average"])
-    learner.optimiser.load_state_dict(state["optimiser"])
-    work.say(f"going on after epoch {state['epoch'] + 1}")
-    return int(state["epoch"]) + 1
+TRAINER = Detection()

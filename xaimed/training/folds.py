@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from xaimed import tables
-from xaimed.adapters.modelfile import network_of
-from xaimed.data.dataset import CaseRow, DataRequest, Dataset, data_root
+from xaimed.data.dataset import CaseRow, Dataset
 from xaimed.errors import PlanError
 from xaimed.metrics.judging import JudgeOptions, judge
-from xaimed.registry import load
 from xaimed.stats import Estimate
-from xaimed.training.course import Course, first_weights, model_file, trained
-from xaimed.training.detection import Report
+from xaimed.training.course import Course, first_weights, model_file, opened, trained
+from xaimed.training.loop import Report
+from xaimed.training.settling import model_of
 from xaimed.types import Case
 
 
@@ -45,8 +44,7 @@ def cross_validate(course: Course, count: int, say: Report) -> list[Estimate]:
     WORK/truth.csv and WORK/predictions.csv. The scores of all folds are pooled as they are, which can only lower
     the AUC. Raises PlanError for fewer than two folds or more than there are patients.
     """
-    dataset = load("data", course.recipe.dataset).open(
-        DataRequest(course.recipe.dataset, root=data_root(course.data)))
+    dataset = opened(course.recipe, course.data)
     folds = patient_folds(dataset.rows, count, course.recipe.seed)
     # Made once, and only if a fold is not done yet.
     first = cache(lambda: first_weights(course, say))
@@ -57,7 +55,7 @@ def cross_validate(course: Course, count: int, say: Report) -> list[Estimate]:
         fold = Refolded(dataset, held)
         network = trained(leg, fold, first, say)
         file = model_file(course.recipe, fold, network.state_dict())
-        model = load("adapters", "detector").ADAPTER(file, network_of(file), course.device)
+        model = model_of(file, course.device)
         parts += [tables.case_rows(case, model.predict([case])[0], ()) for case in (dataset[i] for i in held)]
     return _judged(course, dataset, parts)
 

@@ -55,6 +55,9 @@ class Recipe:
     recipe, NAME/FILE.toml beside it in models, that is trained first; "" for random ones. extra: further cases for
     training alone, such as {"first": "1000", "patients": "900"} for phantoms outside the data set.
     fppi: false positives per image at which the operating point is set on the validation split.
+    trainer: the file of xaimed.training that trains it, "" for that of its task. options: what that trainer asks.
+    data: options of the dataset, such as {"radius": "2"}. input: "mean" and "std" by which the network's images are
+    normalised.
     """
 
     name: str
@@ -64,6 +67,10 @@ class Recipe:
     dataset: str
     seed: int = 0
     start: str = ""
+    trainer: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    input: Mapping[str, object] = field(default_factory=dict)
     fppi: float = 0.25
     extra: Mapping[str, str] = field(default_factory=dict)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)

@@ -49,18 +49,25 @@ def augmented(sample: Sample, change: Augmentation, draw: np.random.Generator) -
     A box that the crop cuts down to less than 0.6 of its area comes back empty.
     """
     height, width = sample.image.shape[-2:]
+    matrix = turned((height, width), change, draw)
+    if change.crop:
+        corner = _corner(sample, matrix, change.crop, draw)
+        matrix[:, 2] -= corner
+        height, width = min(height, change.crop), min(width, change.crop)
+    planes = [cv2.warpAffine(p, centred(matrix), (width, height), flags=cv2.INTER_LINEAR) for p in sample.image]
+    image = np.stack(planes).astype(np.float32) / 255.0
+    return regreyed(image, change, draw), _moved(sample.boxes, matrix, (height, width))
+
+
+def turned(shape: tuple[int, int], change: Augmentation, draw: np.random.Generator) -> Matrix:
+    """(2, 3): one random rotation, zoom and flip of an image (h, w), from old to new pixel edges."""
+    height, width = shape
     angle = draw.uniform(-change.rotation, change.rotation)
     zoom = float(np.exp(draw.uniform(-change.scale, change.scale)))
     matrix: Matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom), np.float64)
     if change.flip and draw.random() < 0.5:
         matrix = matrix @ np.array([[-1.0, 0, width], [0, 1, 0], [0, 0, 1]])
-    if change.crop:
-        corner = _corner(sample, matrix, change.crop, draw)
-        matrix[:, 2] -= corner
-        height, width = min(height, change.crop), min(width, change.crop)
-    planes = [cv2.warpAffine(p, _centres(matrix), (width, height), flags=cv2.INTER_LINEAR) for p in sample.image]
-    image = np.stack(planes).astype(np.float32) / 255.0
-    return _regreyed(image, change, draw), _moved(sample.boxes, matrix, (height, width))
+    return matrix
 
 
 def _corner(sample: Sample, matrix: NDArray[np.float64], side: int, draw: np.random.Generator) -> NDArray[np.float64]:
@@ -78,8 +85,8 @@ def _corner(sample: Sample, matrix: NDArray[np.float64], side: int, draw: np.ran
     return np.asarray(np.clip(np.round(corner), 0, np.maximum(0, np.array([width, height]) - side)), np.float64)
 
 
-def _centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    # warpAffine counts from pixel centres, boxes from pixel edges.
+def centred(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3): a transform of pixel edges as warpAffine takes it, which counts from pixel centres."""
     out = matrix.copy()
     out[:, 2] = matrix @ [0.5, 0.5, 1.0] - 0.5
     return out
@@ -103,7 +110,8 @@ def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
-def _regreyed(image: Floats, change: Augmentation, draw: np.random.Generator) -> Floats:
+def regreyed(image: Floats, change: Augmentation, draw: np.random.Generator) -> Floats:
+    """The image with one random gamma, contrast, brightness and noise; black stays black."""
     inside = image > 0
     gamma = np.exp(draw.uniform(-change.gamma, change.gamma))
     gain = 1 + draw.uniform(-change.contrast, change.contrast)

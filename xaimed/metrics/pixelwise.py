@@ -1,0 +1,118 @@
+"""Tasks that answer in pixels: a number for each case and part, and over all cases its mean with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from xaimed.registry import load, names
+from xaimed.stats import Array, Estimate, Resampling, Results, percentile, ratio
+from xaimed.types import Case, Prediction, Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Better = Literal["higher", "lower"]
+MODEL = ""  # the method of the rows of scores that judge the model and no map
+
+
+class CaseMetric(Protocol):
+    """A metric of one case: the METRIC of its file, a frozen dataclass; NaN where a number does not apply.
+
+    measures: the names of its numbers, and which way each is better.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> Literal["case"]: ...  # noqa: D102
+    @property
+    def measures(self) -> Mapping[str, Better]: ...  # noqa: D102
+    @property
+    def reference(self) -> str: ...  # noqa: D102
+
+    def __call__(self, case: Case, prediction: Prediction) -> list[Score]:
+        """The rows of a case with method MODEL, none where the metric does not apply."""
+        ...
+
+
+def case_metrics() -> list[CaseMetric]:
+    """The metrics of kind "case", by name."""
+    every = (getattr(load("metrics", name), "METRIC", None) for name in names("metrics"))
+    return sorted((m for m in every if m is not None and m.kind == "case"), key=lambda m: str(m.name))
+
+
+def measured(case: Case, prediction: Prediction) -> list[Score]:
+    """What all case metrics say of one case; none where the model does not answer in pixels."""
+    return [row for metric in case_metrics() for row in metric(case, prediction)] if prediction.dense else []
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How means are made. resamples, seed: of the patient bootstrap. smallest_cell: cases that a subgroup needs."""
+
+    resamples: int = 2000
+    seed: int = 0
+    smallest_cell: int = 10
+
+
+def pooled(scores: pd.DataFrame, cases: pd.DataFrame, how: Pooling) -> Results:
+    """The mean over cases of each metric, over all parts and for each, whole and by group, by patient bootstrap.
+
+    Cases in which a number does not apply are left out, and the denominator says how many are left.
+    """
+    known = {measure for metric in case_metrics() for measure in metric.measures}
+    own = scores[(scores["method"].fillna("") == MODEL) & scores["metric"].isin(known)]
+    if own.empty:
+        return Results((), {})
+    table = cases.sort_values("case", kind="stable")
+    draws = Resampling.of([str(p) for p in table["patient"]], how.resamples, how.seed)
+    found = [estimate for metric, rows in own.groupby("metric", sort=True)
+             for name, values in _parts(str(metric), rows)
+             for estimate in _of_part(name, values, table, draws, how)]
+    return Results(tuple(found), {})
+
+
+def _parts(metric: str, rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
+    """The value of each case: the mean over its parts, and where there are several each part by itself."""
+    whole = [(metric, rows.groupby("case")["value"].mean())]
+    parts = [(f"{metric} {name}", part.set_index("case")["value"]) for name, part in rows.groupby("target", sort=True)]
+    return [*whole, *(parts if len(parts) > 1 else ())]
+
+
+def _of_part(name: str, of_case: pd.Series[float], cases: pd.DataFrame, draws: Resampling, how: Pooling
+             ) -> list[Estimate]:
+    values = cases["case"].map(of_case).to_numpy(np.float64)
+    patients = [str(p) for p in cases["patient"]]
+    out = [mean(name, values, patients, draws)]
+    for column in (c for c in cases.columns if c.startswith("group_")):
+        for group in sorted({str(g) for g in cases[column] if g}):
+            inside = np.where(cases[column] == group, values, np.nan)
+            if 0 < int(np.isfinite(inside).sum()) < int(np.isfinite(values).sum()):
+                out.append(_group(mean(name, inside, patients, draws), f"{column[6:]}={group}", how))
+    return out
+
+
+def _group(found: Estimate, group: str, how: Pooling) -> Estimate:
+    few = (found.denominator or 0) < how.smallest_cell
+    hidden = Estimate(found.name, np.nan, denominator=found.denominator,
+                      interval=f"suppressed: fewer than {how.smallest_cell} cases")
+    return replace(hidden if few else found, group=group)
+
+
+def mean(name: str, values: Array, patients: Sequence[str], draws: Resampling) -> Estimate:
+    """The mean of the finite values (n,) with the interval of a patient bootstrap; NaN where there are none."""
+    kept = np.isfinite(values)
+    if not kept.any():
+        return Estimate(name, np.nan, unit="case", denominator=0.0, interval="not defined: no case has a value")
+    filled = np.where(kept, values, 0.0)
+
+    def statistic(weights: Array) -> Array:
+        return ratio(weights @ filled, weights @ kept.astype(np.float64))
+
+    low, high = percentile(draws.run(patients, statistic))
+    return Estimate(name, float(values[kept].mean()), low, high, unit="case", rule="mean over cases",
+                    denominator=float(kept.sum()), interval=draws.text)
