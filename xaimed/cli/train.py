@@ -50,9 +50,15 @@ def run(options: argparse.Namespace) -> int:
         return _folds(course, options.folds)
     file = run_course(course, _say)
     print(f"model            {out}")
-    print(f"operating point  {file.operating_point:.4f} (at most {recipe.fppi:g} false positives per image on the "
-          "validation split)")
+    print(f"operating point  {file.operating_point:.4f} ({_rule(recipe.task, recipe.fppi)})")
     return 0
+
+
+def _rule(task: str, fppi: float) -> str:
+    if task == "detection":
+        return f"at most {fppi:g} false positives per image on the validation split"
+    chosen = task in ("classification", "multilabel", "anomaly")
+    return "chosen on the validation split" if chosen else "not chosen: this task needs none"
 
 
 def _card(path: Path) -> dict[str, object]:
