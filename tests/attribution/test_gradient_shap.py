@@ -90,3 +90,18 @@ def test_a_background_is_checked_and_named_by_digest() -> None:
         GradientSHAP(noise=-1)
     same = [repr(GradientSHAP(background=Background(torch.ones(2, 1, 4, 4)))) for _ in range(2)]
     assert same[0] == same[1] != repr(GradientSHAP(background=Background(torch.zeros(2, 1, 4, 4))))
+
+
+def test_strata_are_unbiased_for_expected_gradients() -> None:
+    """The mean of many draws is the exact mean over the background, closer by far than one draw is."""
+    net, image, others = small_cnn(), images(1), images(8, seed=8)
+    view = scene(net, image, target=1)
+    exact = torch.zeros(SIZE, SIZE, dtype=torch.float64)
+    for other in others:
+        points = (other + ((torch.arange(400) + 0.5) / 400).view(-1, 1, 1, 1) * (image - other)).requires_grad_()
+        (gradient,) = torch.autograd.grad(net(points)[:, 1].sum(), points)
+        exact += ((image - other)[0] * gradient.detach()).double().mean(0)[0] / 8
+    maps = [GradientSHAP(samples=8, background=Background(others), seed=seed).attribute(view).values
+            for seed in range(60)]
+    each = np.mean([np.linalg.norm(one - exact.numpy()) for one in maps])
+    assert np.linalg.norm(np.mean(maps, axis=0) - exact.numpy()) < 2 * each / 60**0.5

@@ -28,7 +28,8 @@ def test_one_image_at_a_time_gives_the_same_as_many_in_train_mode(method: Method
     before = state(net)
     many = method(net, batch, targets=[0, 1, 2, 1])
     single = [method(net, batch[i : i + 1], targets=[t]).maps[0] for i, t in enumerate([0, 1, 2, 1])]
-    assert np.array_equal(many.values, np.stack(single))
+    # A convolution of another batch size may add in another order: nothing beyond rounding may differ.
+    np.testing.assert_allclose(many.values, np.stack(single), rtol=0, atol=3e-6 * np.abs(many.values).max())
     assert same(before, state(net))
     with torch.no_grad():
         best = net.eval()(batch).argmax(1)
@@ -44,7 +45,8 @@ def test_no_trace_is_left_when_the_network_fails(method: Method) -> None:
 
         def forward(self, batch: Tensor) -> Tensor:
             self.calls += 1
-            if self.calls > 1:
+            # The first pass without gradient looks for layers.
+            if self.calls > 1 or torch.is_grad_enabled():
                 self.net[0](batch)
                 raise ValueError("no memory")
             out: Tensor = self.net(batch)

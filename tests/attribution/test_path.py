@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,9 @@ from torch import Tensor, nn
 
 import xaimed.attribution.path as engine
 from tests.attribution.networks import SIZE, Wrapped, images, scene, small_cnn
+from tests.attribution.test_cam import three
 from xaimed.attribution import GradientSHAP, IntegratedGradients
-from xaimed.attribution.path import PathIntegral
+from xaimed.attribution.path import PathIntegral, groups
 from xaimed.scene import Scene
 
 
@@ -44,8 +47,8 @@ def test_the_estimated_error_is_the_true_one_on_relu_networks() -> None:
         view = scene(deep(seed), images(1, seed=seed))
         start = torch.zeros_like(view.image)
         exact = reference(view, start)
-        path = PathIntegral([view], start, steps=5)
-        for rounds in (1, 5, 6):
+        path = PathIntegral([view], start, steps=10)
+        for rounds in (1, 3, 3):
             for _ in range(rounds):
                 path.refine()
             ratios.append(path.errors()[0] / true_error(path, exact))
@@ -56,11 +59,11 @@ def test_the_estimated_error_is_the_true_one_on_relu_networks() -> None:
 
 def test_the_estimate_is_on_the_safe_side_for_a_smooth_gradient() -> None:
     image = images(1)
-    path = PathIntegral([scene(Wrapped(lambda x: (x**3).sum((1, 2, 3))), image)], image * 0, steps=3)
-    path.refine()
+    path = PathIntegral([scene(Wrapped(lambda x: (x**3).sum((1, 2, 3))), image)], image * 0, steps=5)
     exact = image[0, 0].double() ** 3
-    # Smooth: an eighth of the change is left, the estimate says 1 / sqrt(8) of it (and adds the parts in squares).
-    assert 1.0 < path.errors()[0] / true_error(path, exact) < 8**0.5 + 0.1
+    # Gaps of 1 / 4.5.
+    assert true_error(path, exact) < 0.025
+    assert 1.0 < path.errors()[0] / true_error(path, exact) < 3.0
 
 
 def test_one_per_cent_takes_fewer_evaluations_than_a_hundred_fixed_steps() -> None:
@@ -94,8 +97,9 @@ def test_gradients_that_are_not_held_are_computed_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(engine, "HELD", 0)
     lean = refined(view)
     assert torch.allclose(held.values, lean.values, atol=1e-6)
-    assert held.evaluations == 4 + 8 + 3 * 8
-    assert lean.evaluations == 4 + 12 + 3 * 12
+    # Four places make four gaps.
+    assert held.evaluations == 4 + 4 + 3 * 8
+    assert lean.evaluations > held.evaluations
 
 
 def test_gradient_shap_is_within_six_per_cent_at_32_evaluations() -> None:
@@ -110,3 +114,31 @@ def test_gradient_shap_is_within_six_per_cent_at_32_evaluations() -> None:
         assert 0.4 < found.facts["map_error"] / error < 2.5
         errors.append(abs(found.values.sum() - exact.sum()) / np.abs(exact).sum())
     assert max(errors) < 0.06
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_scenes_of_one_image_share_their_places_and_each_map_is_its_own(chunk: int) -> None:
+    """Maps of three targets from two baselines, against the plain rule for each target and baseline."""
+    net = deep(0)
+    views = three(net, images(1))
+    views = [replace(view, chunk=chunk) for view in views]
+    starts = torch.cat([views[0].image * 0, images(1, seed=9) / 2])
+    path = PathIntegral(views, starts, steps=6)
+    while path.evaluations < 100:
+        path.refine()
+    for number, view in enumerate(views):
+        exact = torch.stack([reference(view, start[None], 400) for start in starts]).mean(0)
+        error = float((path.values[number] - exact).norm() / exact.norm())
+        assert error < 0.04
+        assert 0.5 < path.errors()[number] / error < 2.0
+
+
+def test_scenes_whose_slopes_do_not_fit_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = three(small_cnn(), images(1))
+    assert [len(some) for some in groups(views, 100)] == [3]
+    monkeypatch.setattr(engine, "HELD", 2 * 100 * SIZE**2 * 4)
+    assert [len(some) for some in groups(views, 100)] == [2, 1]
+    parts = IntegratedGradients(max_steps=100, steps=20, tolerance=0.02).attribute_all(views)
+    for one, view in zip(parts, views, strict=True):
+        alone = IntegratedGradients(max_steps=100, steps=20, tolerance=0.02).attribute(view)
+        assert np.linalg.norm(one.values - alone.values) < 0.04 * np.linalg.norm(alone.values)

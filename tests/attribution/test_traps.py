@@ -34,7 +34,7 @@ from xaimed.errors import ModelError, TargetError
 from xaimed.explain import explain
 
 # So many evaluations in all that no scene may stop before another.
-FIXED = [IntegratedGradients(steps=3, max_steps=9, tolerance=0), GradientSHAP(samples=18),
+FIXED = [IntegratedGradients(steps=9, max_steps=9, tolerance=0), GradientSHAP(samples=18),
          GradientSHAP(samples=4, baselines=2), DeepSHAP()]
 GRADIENTS = [GradCAM(layer="0"), Saliency(), InputXGradient(), SmoothGrad(samples=5), FIXED[0], FIXED[1]]
 

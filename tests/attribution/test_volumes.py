@@ -32,6 +32,7 @@ from xaimed.errors import InputError
 from xaimed.explain import method_of
 from xaimed.perturb import fill
 from xaimed.registry import names
+from xaimed.types import Attribution
 
 DEPTH, HEIGHT, WIDTH = 6, 10, 8
 
@@ -176,3 +177,15 @@ def test_a_picture_of_a_volume_is_its_strongest_slice(tmp_path: object) -> None:
     assert found.plot() is not None
     written = found.save(tmp_path)  # type: ignore[arg-type]
     assert np.array_equal(np.load(written[-1])["image1/0"], found.maps[1])
+
+
+def test_a_volume_without_its_image_is_drawn_as_the_slice_of_its_largest_value() -> None:
+    from xaimed.viz.album import picture
+
+    volume = np.zeros((3, 4, 5), np.float32)
+    volume[1, 2, 3] = 1.0
+    alone = Attribution("m", "m", (volume,), ("a",), ("b",))
+    flat = Attribution("m", "m", (volume[1],), ("a",), ("b",))
+    assert np.array_equal(picture(alone, 0), picture(flat, 0))
+    assert picture(alone, 0).shape == (4, 5, 3)
+    assert picture(alone, 0)[2, 3].any()

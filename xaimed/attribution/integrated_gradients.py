@@ -15,7 +15,7 @@ from torch import Tensor
 
 from xaimed.attribution.baseline import baselines
 from xaimed.attribution.method import Map, Method
-from xaimed.attribution.path import PathIntegral, end_scores
+from xaimed.attribution.path import PathIntegral, end_scores, groups
 from xaimed.errors import PlanError
 from xaimed.scene import Scene
 
@@ -30,10 +30,11 @@ class IntegratedGradients(Method):
     the structure out of the tissue but leaves its density: against black, bright tissue would be evidence
     merely for being bright, and a black breast is far from every image that the network was trained on.
     A large dense mass survives the blur in part; "tissue_median" beside it takes that away too.
-    steps: intervals of each path at first. Each is cut into three once, and then the worst of them again, while no
-    more than max_steps evaluations a baseline, until the estimated error of the map (relative L2 norm, see
-    path.py) is within `tolerance` and its sum within `completeness` of the score's difference. The sum alone says
-    little: it can be right while the map is not. A map that got there neither way says so in its note.
+    steps: places on each path at first, the image's own among them; one gradient of the image serves all baselines.
+    More are added where the gradient changes, up to max_steps evaluations a baseline, until the estimated error of the
+    map (relative L2 norm, see path.py) is within `tolerance` and its sum within `completeness` of the score's
+    difference. The sum alone says little: it can be right while the map is not. A map that got there neither way says
+    so in its note.
     Scenes that share an image share every forward pass, and go on until all of them have converged.
     """
 
@@ -41,7 +42,7 @@ class IntegratedGradients(Method):
     additive: ClassVar[bool] = True
     volumes: ClassVar[bool] = True
     baselines: tuple[str, ...] = ("blur",)
-    steps: int = 5
+    steps: int = 15
     max_steps: int = 256
     completeness: float = 0.01
     tolerance: float = 0.01
@@ -61,17 +62,20 @@ class IntegratedGradients(Method):
     def compute_all(self, scenes: Sequence[Scene]) -> list[Map]:
         """The maps of scenes that share a joint, by the same evaluations; facts as for `compute`."""
         starts = baselines(scenes[0], self.baselines, self.seed)
+        return [one for some in groups(scenes, self.max_steps * len(starts)) for one in self._of(some, starts)]
+
+    def _of(self, scenes: Sequence[Scene], starts: Tensor) -> list[Map]:
         ends = end_scores(scenes, torch.cat([starts, scenes[0].image]))
         path = PathIntegral(scenes, starts, self.steps)
-        while self._going_on(path, ends):
-            path.refine()
+        while (count := self._wanted(path, ends)) > 0:
+            path.refine(count)
         return [self._finished(path, ends[:, k], k) for k in range(len(scenes))]
 
-    def _going_on(self, path: PathIntegral, ends: Tensor) -> bool:
+    def _wanted(self, path: PathIntegral, ends: Tensor) -> int:
         errors = [completeness_error(path.values[k], difference(ends[:, k])) for k in range(ends.shape[1])]
-        room = path.evaluations + path.next_cost <= self.max_steps * len(path.starts)
-        done = all(map(self._reached, errors, path.errors()))
-        return room and not done and all(map(isfinite, errors))
+        if all(map(self._reached, errors, path.errors())) or not all(map(isfinite, errors)):
+            return 0
+        return min(path.wanted(self.tolerance), self.max_steps * len(path.starts) - path.evaluations)
 
     def _reached(self, completeness: float, error: float) -> bool:
         return completeness <= self.completeness and error <= self.tolerance
