@@ -1,7 +1,8 @@
-"""DeepSHAP with 10 backgrounds against its floor and its peers: python -m tests.bench.bench_deep [side] [repeats].
+"""DeepSHAP with 10 backgrounds against its floor and peers: python -m tests.bench.bench_deep [side] [repeats] [cpu].
 
 The floor is one forward and backward pass of a batch of 10, weights frozen, in the default memory layout. ResNet-18 is
-torchvision's own; shap and captum raise on it, so they also run on a network without what they cannot do.
+torchvision's own; shap and captum raise on it, so they also run on a network without what they cannot do. With "cpu":
+one thread, and its CPU time, for a machine with a load.
 """
 
 from __future__ import annotations
@@ -58,20 +59,21 @@ def works(network: nn.Module, side: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def measure(title: str, network: nn.Module, side: int, repeats: int) -> None:
-    """Print each one's median time as a ratio to the floor; the runs take turns."""
+def measure(title: str, network: nn.Module, given: list[int], clock: Callable[[], float]) -> None:
+    """Print each one's median time as a ratio to the floor; the runs take turns. given: side and repeats."""
+    side, repeats = given
     spent: dict[str, list[float]] = {}
     failed: dict[str, str] = {}
     for name, work in [pair for _ in range(repeats + 1) for pair in works(network, side).items()]:
         if name in failed:
             continue
-        start = time.perf_counter()
+        start = clock()
         try:
             work()
         except Exception as error:  # noqa: BLE001 - a peer may raise anything; the table says what
             failed[name] = f"{type(error).__name__}: {str(error)[:60]}"
             continue
-        spent.setdefault(name, []).append(time.perf_counter() - start)
+        spent.setdefault(name, []).append(clock() - start)
     medians = {name: statistics.median(times[1:]) for name, times in spent.items() if name not in failed}
     for name in spent | failed:
         figure = failed.get(name) or f"{medians[name] / medians['floor']:.2f} ({medians[name]:.3f} s)"
@@ -80,7 +82,11 @@ def measure(title: str, network: nn.Module, side: int, repeats: int) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    given = [int(value) for value in sys.argv[1:]] + [128, 5][len(sys.argv) - 1:]
+    cpu = sys.argv[-1] == "cpu"
+    numbers = [int(value) for value in sys.argv[1:] if value != "cpu"]
+    if cpu:
+        torch.set_num_threads(1)
     torch.manual_seed(0)
-    measure("resnet18", torchvision.models.resnet18(num_classes=5).eval(), *given)
-    measure("sequential", sequential(), *given)
+    stock = torchvision.models.resnet18(num_classes=5).eval()
+    for name, network in (("resnet18", stock), ("sequential", sequential())):
+        measure(name, network, numbers + [128, 5][len(numbers):], time.process_time if cpu else time.perf_counter)

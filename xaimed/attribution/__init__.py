@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from xaimed.attribution.x_grad_cam import XGradCAM as XGradCAM
 
 ENGINE = frozenset({
-    "baseline", "cam", "deep_attention", "deep_graph", "deep_norms", "deep_pass", "deep_pools", "deep_rules",
-    "deep_softmax", "deep_steps", "deep_walk", "gradient", "gradient_free", "grid", "held", "layer_run", "layers",
-    "masks", "memory", "method", "path", "perturbation", "regions", "sampling", "scenes", "shapley",
+    "baseline", "batch_cam", "cam", "deep_attention", "deep_graph", "deep_norms", "deep_pass", "deep_pools",
+    "deep_rules", "deep_softmax", "deep_steps", "deep_walk", "gradient", "gradient_free", "grid", "held",
+    "kriging", "layer_run", "layers", "masks", "memory", "method", "path", "perturbation", "regions", "sampling",
+    "scenes", "shapley",
 })
 
 

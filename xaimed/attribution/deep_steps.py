@@ -20,6 +20,7 @@ from torch.autograd import Function
 
 Pure = Callable[[Tensor], Tensor]
 Bilinear = Callable[[Tensor, Tensor], Tensor]
+BLOCK = 1 << 18
 
 
 class RescaledStep(Function):
@@ -33,7 +34,7 @@ class RescaledStep(Function):
         if not inplace:
             return output
         ctx.mark_dirty(value)
-        return value.copy_(output)
+        return value if output is value else value.copy_(output)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -100,12 +101,17 @@ def _shares(value: Tensor, found: tuple[Tensor, Tensor], met: tuple[Tensor, ...]
     """
     (output, places), (sample, high, where) = found, met
     where = torch.where(high >= output, where, places)
-    step = _taken(sample.expand_as(value), where) - _taken(value, where)
+    step = _taken(sample, where) - _taken(value, where)
     return where, torch.where(step == 0, 1.0, (high - output) / step)
 
 
 def _taken(value: Tensor, places: Tensor) -> Tensor:
-    return value.flatten(2).gather(2, places.flatten(2)).view_as(places)
+    # Along the axis that memory holds together: twice as fast.
+    if value.movedim(1, -1).is_contiguous():
+        rows = value.movedim(1, -1).flatten(1, -2).expand(len(places), -1, -1)
+        taken = rows.gather(1, places.movedim(1, -1).flatten(1, -2))
+        return taken.view(len(places), *places.shape[2:], -1).movedim(-1, 1)
+    return value.expand(len(places), *value.shape[1:]).flatten(2).gather(2, places.flatten(2)).view_as(places)
 
 
 def rescaled(function: Pure, sample: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,19 +125,24 @@ def rescaled(function: Pure, sample: Tensor, value: Tensor) -> tuple[Tensor, Ten
     return output, multiplier
 
 
-def rectified(sample: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """`rescaled` for max(0, x), whose quotient has no cancellation: the derivative only where x = b."""
+def rectified(sample: Tensor, value: Tensor, inplace: bool = False) -> tuple[Tensor, Tensor]:
+    """`rescaled` for max(0, x): (max(0, x) + max(0, b)) / (|x| + |b|), which has no cancellation; 0 where both are 0.
+
+    inplace: the output is written over `value`.
+    """
     # An expanded sample holds each image once.
     alone = len(value) > 1 and sample.stride(0) == 0
-    output, multiplier, high = torch.relu(value), torch.empty_like(value), torch.relu(sample[:1] if alone else sample)
-    # One image at a time stays in a CPU's cache, which the memory's speed would otherwise bound.
-    for row in range(len(value)) if value.device.type == "cpu" else (slice(None),):
-        other = (0 if alone else row) if isinstance(row, int) else row
-        step = sample[row] - value[row]
-        torch.sub(high[other], output[row], out=multiplier[row]).div_(step)
-        same = step == 0
-        if bool(same.any()):
-            multiplier[row][same] = output[row][same].sign()
+    low = (sample[:1] if alone else sample).abs().clamp_min(torch.finfo(value.dtype).tiny)
+    high = torch.relu(sample[:1] if alone else sample)
+    output, multiplier = value if inplace else torch.empty_like(value), torch.empty_like(value)
+    # A few images at a time stay in a CPU's cache, which the memory's speed would otherwise bound.
+    rows = max(1, BLOCK // max(1, value[0].numel())) if value.device.type == "cpu" else len(value)
+    for start in range(0, len(value), rows):
+        part = slice(start, start + rows)
+        other = slice(None) if alone else part
+        size = value[part].abs().add_(low[other])
+        torch.clamp_min(value[part], 0, out=output[part])
+        torch.add(high[other], output[part], out=multiplier[part]).div_(size)
     return output, multiplier
 
 

@@ -67,7 +67,8 @@ class Walk:
     def rescaled(self, function: Pure, value: Tensor, inplace: bool = False) -> Tensor:
         """A function of each element, by the rescale rule."""
         if function is torch.relu:
-            return self.quotient(function, rectified, value, inplace)
+            own = inplace and not value._is_view()
+            return self.quotient(function, lambda sample, other: rectified(sample, other, own), value, inplace)
         return self.quotient(function, lambda sample, other: rescaled(function, sample, other), value, inplace)
 
     def quotient(self, function: Pure, quotient: Quotient, value: Tensor, inplace: bool = False) -> Tensor:

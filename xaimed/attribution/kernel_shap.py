@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from xaimed.attribution.kriging import kriged_values
 from xaimed.attribution.method import Map
 from xaimed.attribution.perturbation import Outputs, Perturbation
-from xaimed.attribution.regions import SHAPES, Shape, regions
-from xaimed.attribution.shapley import shapley_values
+from xaimed.attribution.regions import SHAPES, Regions, Shape, priors, regions
+from xaimed.attribution.shapley import Values, shapley_values
 from xaimed.errors import PlanError
 
 
@@ -22,8 +23,9 @@ class KernelSHAP(Perturbation):
     regions: about how many in the tissue; what lies outside it is one more where the baseline differs there.
     evaluations: how many masked images at most; exact where 2**regions is no more than that. shape: "slic",
     superpixels that follow edges, or "grid". baseline: "black", "blur", "tissue_median" or "noise". seed: of
-    the coalitions drawn: pairs of random orders and their reverse where one or more fit into the evaluations, else
-    the regression of kernel SHAP. The scenes of one image share the masked images.
+    the coalitions drawn. With three evaluations a region or more, regions near each other are taken to act together
+    (`kriging`); with two, pairs of a random order and its reverse are used; with fewer, the regression of kernel SHAP.
+    The scenes of one image share the masked images.
     """
 
     name: ClassVar[str] = "kernel_shap"
@@ -44,11 +46,16 @@ class KernelSHAP(Perturbation):
     def maps(self, outputs: Outputs) -> list[Map]:
         """The maps of all columns; facts: regions, exact (1 or 0), f_input, f_baseline, completeness_error."""
         game = regions(outputs, self.baseline, self.seed, (self.regions, self.shape))
-        values = shapley_values(game, game.players, self.evaluations, self.seed)
         exact = game.players == 1 or 2**game.players <= self.evaluations
+        values = self._values(game, exact)
         few = self.evaluations < 2 * game.players and not exact
         note = f"{self.evaluations} evaluations for {game.players} regions" if few else ""
         return [replace(game.map(values[:, k], k, exact), note=note) for k in range(outputs.size)]
+
+    def _values(self, game: Regions, exact: bool) -> Values:
+        if exact or game.players < 3 or self.evaluations < 3 * game.players:
+            return shapley_values(game, game.players, self.evaluations, self.seed)
+        return kriged_values(game, game.players, self.evaluations, self.seed, priors(game.labels))
 
 
 METHOD = KernelSHAP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from xaimed.attribution.baseline import baseline
 from xaimed.attribution.gradient import chunks
 from xaimed.attribution.integrated_gradients import completeness_error
+from xaimed.attribution.kriging import Group, Prior
 from xaimed.attribution.method import Map
 from xaimed.attribution.perturbation import Outputs
 from xaimed.attribution.shapley import Coalitions, Values
@@ -90,6 +92,24 @@ def region_labels(scene: Scene, content: Tensor, cut: tuple[int, Shape]) -> Tens
     # Where the baseline shows the same, a pixel can belong to any region: it changes no score.
     outside = int(labels.max()) + 1 if bool((differs & (labels < 0)).any()) else 0
     return torch.where(labels < 0, outside, labels)
+
+
+def priors(labels: Tensor) -> list[Prior]:
+    """How regions (h, w) may act together: those that meet at a point, a region and its neighbours, or all."""
+    grid = labels.cpu().numpy()
+    corners = np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]], axis=-1).reshape(-1, 4)
+    meeting = [np.unique(row) for row in np.unique(np.sort(corners, axis=1), axis=0)]
+    touching = np.eye(int(grid.max()) + 1, dtype=bool)
+    for some in meeting:
+        touching[np.ix_(some, some)] = True
+    kinds = ((meeting, 0.3), (map(np.flatnonzero, touching), 0.5), ([np.arange(len(touching))], 0.9))
+    # The odd part of a game of two players is that of their single gains.
+    found = [Prior([group for group in _distinct(groups) if len(group) > 2], alike) for groups, alike in kinds]
+    return [prior for prior in found if prior.groups]
+
+
+def _distinct(groups: Iterable[Group]) -> list[Group]:
+    return list({group.tobytes(): group for group in groups}.values())
 
 
 def _superpixels(scene: Scene, count: int) -> Tensor:

@@ -162,7 +162,7 @@ def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
 
 
 def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
-    from xaimed.data.dataset import open_dataset
+    from xaimed.data.dataset import DataRequest, opened
     from xaimed.registry import names
 
     name, split = options.dataset, options.split
@@ -177,8 +177,9 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
                              f"{', '.join(names('data'))}, or --dataset with a folder of yours")
     elif split is None:
         split = "all" if Path(name).is_dir() else plan.split
-    return open_dataset(name, split, options.data, options.annotations, options.limit,
-                        _dataset_options(options.dataset_option, model, name))
+    own = _dataset_options(options.dataset_option, model, name)
+    root, boxes = (Path(given) if given else None for given in (options.data, options.annotations))
+    return opened(DataRequest(name, root, boxes, limit=options.limit, options=own), split)
 
 
 def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str]:

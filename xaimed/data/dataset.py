@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, overload
 
@@ -87,29 +87,31 @@ def data_root(root: Path | None) -> Path | None:
 
 
 def open_dataset(name: str, split: str | None = None, root: str | Path | None = None,
-                 annotations: str | Path | None = None, limit: int | None = None,
-                 options: Mapping[str, str] | None = None) -> Selection:
+                 annotations: str | Path | None = None, limit: int | None = None) -> Selection:
     """The cases of a dataset by name, or of a folder by path, optionally of one split.
 
-    split: "train", "val", "test" or "all" (None). limit: at most so many cases. options: what the dataset's own
-    reader takes, such as {"radius": "2"}.
+    split: "train", "val", "test" or "all" (None). limit: at most so many cases.
     Raises NotFound for an unknown name or a missing folder, InputError for an empty split.
     """
+    return opened(DataRequest(name, Path(root) if root else None, Path(annotations) if annotations else None,
+                              limit=limit), split)
+
+
+def opened(request: DataRequest, split: str | None = None) -> Selection:
+    """As `open_dataset`, for a request that may carry options of the dataset's own reader."""
     from xaimed.registry import load, names
 
     known = names("data")
-    folder = Path(name)
-    if name in known and name != "folder":
-        module, where = load("data", name), data_root(Path(root) if root else None)
+    folder = Path(request.name)
+    if request.name in known and request.name != "folder":
+        module, where = load("data", request.name), data_root(request.root)
     elif folder.exists():
         module, where = load("data", "folder"), folder
     else:
         from xaimed.errors import unknown
 
-        raise unknown("dataset or folder", name, set(known) - {"folder"})
-    request = DataRequest(name=name, root=where, annotations=Path(annotations) if annotations else None,
-                          options=options or {})
-    return select(module.open(request), split, limit)
+        raise unknown("dataset or folder", request.name, set(known) - {"folder"})
+    return select(module.open(replace(request, root=where)), split, request.limit)
 
 
 def select(dataset: Dataset, split: str | None, limit: int | None = None) -> Selection:
@@ -126,4 +128,5 @@ def select(dataset: Dataset, split: str | None, limit: int | None = None) -> Sel
     return Selection(dataset, chosen[:limit] if limit else chosen, split or "all")
 
 
-__all__ = ["CaseRow", "DataRequest", "Dataset", "NotFound", "Selection", "data_root", "open_dataset", "select"]
+__all__ = ["CaseRow", "DataRequest", "Dataset", "NotFound", "Selection", "data_root", "open_dataset", "opened",
+           "select"]
