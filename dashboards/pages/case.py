@@ -1,4 +1,4 @@
-"""Case: the image beside the map over it, why the map may or may not be trusted, and its numbers."""
+"""Case: the views on a workstation, why a map may or may not be trusted, and its numbers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import math
 import pandas as pd
 import streamlit as st
 
-from dashboards import pictures, shell
-from dashboards.pictures import Look
+from dashboards import exam, parts, shell, viewer
+from dashboards.exam import Choice
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
 from xaimed.store import Run
 from xaimed.types import NAME
-from xaimed.viz import overlay, wording
+from xaimed.viz import marks, wording, worklist
 from xaimed.viz.charts import plain_name
+
+NOT_STORED = ("What the model would say without a region is not stored by this audit: only the area under each "
+              "deletion curve is. ")
 
 
 def case(run: Run) -> None:
@@ -25,24 +28,26 @@ def case(run: Run) -> None:
     if not run.pictured:
         _outputs(run, name)
         return
-    entries = run.entries(name)
-    views, panel = st.columns([2.35, 1], gap="medium")
+    entries = _entries(run, name)
+    views, panel = st.columns([3.4, 1], gap="small")
     with panel:
-        target = _target(entries)
+        target = _target(run, name, entries)
         shown = _method(run, [e for e in entries if target and e.target == target.target])
-        look, beside = _look()
-    boxes = pictures.marks(run, name, look, target)
-    with views:
-        if shown and beside:
-            _all_methods(run, name, [e for e in entries if e.target == shown.target], look)
-        else:
-            _pair(run, name, shown, look)
-    with panel:
         if shown:
+            _damage(run, name, shown)
             _numbers(run, name, shown)
+            _without(run, name, shown)
         _download(run, name)
-    if len(boxes) == 0:
-        views.caption("No box to draw: no detection above the operating point and no reference box.")
+    with views:
+        viewer.show(run, Choice(name, shown.target if shown else "", shown.method if shown else ""))
+
+
+def _entries(run: Run, name: str) -> tuple[MapEntry, ...]:
+    try:
+        return run.entries(name)
+    except XaimedError as error:
+        st.error(shell.plain(exam.told(error)))
+        return ()
 
 
 def _outputs(run: Run, name: str) -> None:
@@ -75,11 +80,12 @@ def _chosen(run: Run) -> str:
         st.info("This run holds no case.")
         return ""
     order = [name for name in st.session_state.get("order", []) if name in set(known)] or known
-    asked = st.query_params.get("case") or st.session_state.get("case_name")
+    picked = st.session_state.pop("asked_case", None)
+    asked = picked or st.query_params.get("case") or st.session_state.get("case_name")
     if asked and asked not in known:
         told = asked if NAME.match(asked) else "of that name"
         st.warning(f"There is no case {shell.plain(told)} in this run; another one is shown.")
-    name = str(asked) if asked in known else str(order[0])
+    name = str(asked) if asked in known else _gravest(run, order)
     st.session_state["case_name"] = name
     if st.query_params.get("case") != name:
         st.query_params.update({"run": run.path.name, "case": name})
@@ -87,12 +93,18 @@ def _chosen(run: Run) -> str:
     return name
 
 
+def _gravest(run: Run, order: list[str]) -> str:
+    """The case of the list to look at first: a missed lesion before all else."""
+    table = shell.listed(str(run.path), stamp(run.path))
+    return worklist.gravest(table[table["case"].isin(order)]) or order[0]
+
+
 def _steps(run: Run, name: str, order: list[str]) -> None:
     at = order.index(name) if name in order else -1
     row = run.cases[run.cases["case"] == name].iloc[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _step("Previous", "Left", order[at - 1] if at > 0 else "")
-        _step("Next", "Right", order[at + 1] if at + 1 < len(order) else "")
+        _step("Previous", "P", order[at - 1] if at > 0 else "")
+        _step("Next", "N", order[at + 1] if at + 1 < len(order) else "")
         _step("Next miss", "M", _next_miss(run, order[at + 1:]))
         _told(row, f"{at + 1} of {len(order)} in the list")
 
@@ -122,23 +134,23 @@ def _go(name: str) -> None:
     st.session_state["case_name"] = name
 
 
-def _target(entries: tuple[MapEntry, ...]) -> MapEntry | None:
+def _target(run: Run, name: str, entries: tuple[MapEntry, ...]) -> MapEntry | None:
     targets = {entry.target: entry for entry in reversed(entries)}
     if not targets:
-        st.info("No map here: the model reports nothing above its operating point in this case, and missed nothing.")
+        st.info(exam.no_map(run, name))
         return None
-    names = sorted(targets)
-    name = st.selectbox("What is explained", names, key="target", format_func=lambda n: _target_text(targets[n]))
-    return targets[name]
+    names = sorted(targets, key=lambda n: (not marks.is_missed(targets[n]), n))
+    _take_over("target", names)
+    chosen = st.selectbox("What is explained", names, key="target",
+                        format_func=lambda n: exam.target_text(targets[n]))
+    return targets[chosen]
 
 
-def _target_text(entry: MapEntry) -> str:
-    score = f" {entry.score:.2f}" if math.isfinite(entry.score) else ""
-    if entry.target.startswith("m") and entry.target[1:].isdigit():
-        return f"missed lesion: {entry.label} (score there{score or ' not known'})"
-    if entry.box is None:
-        return f"class {entry.target}{score}"
-    return f"detection {entry.target}: {entry.label}{score}"
+def _take_over(key: str, names: list[str]) -> None:
+    """Let a choice made in the viewer be that of the widget."""
+    asked = st.session_state.pop(f"asked_{key}", None)
+    if asked in names:
+        st.session_state[key] = asked
 
 
 def _method(run: Run, entries: list[MapEntry]) -> MapEntry | None:
@@ -158,69 +170,24 @@ def _method_text(method: str, gates: dict[str, str]) -> str:
     return f"{plain_name(method)} — {mark}"
 
 
-def _look() -> tuple[Look, bool]:
-    first, second = st.columns(2)
-    opacity = first.slider("Opacity", 0.0, 1.0, 0.5, 0.05, key="opacity")
-    threshold = second.slider("Hide below", 0.0, 1.0, 0.0, 0.05, key="threshold", help="Share of full colour")
-    detections = first.checkbox("Detections", value=True, key="detections")
-    truth = second.checkbox("Reference boxes", value=True, key="truth")
-    beside = first.checkbox("Methods side by side", key="beside")
-    with second.popover("More", width="stretch"):
-        below = st.checkbox("Boxes below the operating point", key="below")
-        colormap = st.selectbox("Colours", overlay.COLORMAPS, key="colormap")
-        height = st.slider("Image height", 300, 1600, 540, 20, key="height")
-    return Look(opacity, threshold, str(colormap), detections, below, truth, height), beside
+def _damage(run: Run, name: str, shown: MapEntry) -> None:
+    """Say why the map or the image cannot be shown; the viewer says it too, in its place."""
+    place = (str(run.path), stamp(run.path))
+    for key in (("image", name), ("map", name, shown.target, shown.method, "auto")):
+        problem = parts.problem(place, key)
+        if problem:
+            st.error(shell.plain(problem))
 
 
-def _pair(run: Run, name: str, shown: MapEntry | None, look: Look) -> None:
-    left, right = st.columns(2, gap="small")
-    boxes = pictures.marks(run, name, look, shown)
-    with left:
-        _shown(pictures.plain_picture(run, name, look, boxes), pictures.width(run, name, look),
-               f"Image of case {name}")
-        st.caption("Image. Green: what the model found. Magenta, dashed: the reference.")
-    with right:
-        if shown is None:
-            st.caption("No map for this case.")
-        else:
-            _map(run, name, shown, look)
-
-
-def _map(run: Run, name: str, entry: MapEntry, look: Look, brief: bool = False) -> None:
-    """One map over the image with its caption; brief: with what speaks against it in a sentence."""
-    try:
-        boxes = pictures.marks(run, name, look, entry)
-        picture, caption = pictures.map_picture(run, name, entry, look, boxes)
-    except XaimedError as error:
-        st.error(shell.plain(" ".join(str(error).split())))
-        return
-    _shown(picture, pictures.width(run, name, look), f"{plain_name(entry.method)} over case {name}")
-    st.caption(f"{plain_name(entry.method)}. {shell.plain(caption.partition(',')[0] if brief else caption)}")
-    gate = wording.gates(run.scores).get(entry.method, "")
-    told = wording.warning(entry.method, gate, entry.note)
-    if brief and told:
-        colour = "red" if gate == "fail" else "orange"
-        st.markdown(f":small[:{colour}[{shell.plain(told.partition('. ')[0])}]]")
-
-
-def _shown(picture: bytes, width: int, alt: str) -> None:
-    # Given a width, st.image would scale the picture down; left to choose, it would encode it as JPEG.
-    with st.container(width=width):
-        st.image(picture, width="stretch", output_format="PNG", alt=alt)
-
-
-def _all_methods(run: Run, name: str, entries: list[MapEntry], look: Look) -> None:
-    columns = 2 if len(entries) <= 2 else 3
-    small = Look(look.opacity, look.threshold, look.colormap, look.detections, look.below, look.truth,
-                 max(200, round(look.height * 0.45)))
-    slots = [slot for _ in range(-(-(len(entries) + 1) // columns)) for slot in st.columns(columns, gap="small")]
-    with slots[0]:
-        _shown(pictures.plain_picture(run, name, small, pictures.marks(run, name, small, entries[0])),
-               pictures.width(run, name, small), f"Image of case {name}")
-        st.caption("Image")
-    for slot, entry in zip(slots[1:], entries, strict=False):
-        with slot:
-            _map(run, name, entry, small, brief=True)
+def _without(run: Run, name: str, shown: MapEntry) -> None:
+    rows = run.scores[(run.scores["case"] == name) & (run.scores["target"] == shown.target)
+                      & (run.scores["method"] == shown.method) & (run.scores["condition"] == "clean")
+                      & run.scores["metric"].astype(str).str.startswith("deletion_auc")]
+    with st.expander("Without this region"):
+        areas = "; ".join(f"{str(row['metric'])[13:-1].replace('_', ' ')} {row['value']:.2f}"
+                          for _, row in rows.iterrows() if math.isfinite(row["value"]))
+        st.caption(NOT_STORED + (f"Mean share of the score left while the highest-ranked pixels are replaced, by "
+                                 f"what replaces them: {areas}." if areas else "None was measured for this map."))
 
 
 def _numbers(run: Run, name: str, shown: MapEntry) -> None:

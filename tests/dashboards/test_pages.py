@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,13 +127,28 @@ def test_failed_gate_is_told_in_words_beside_the_map(monkeypatch: pytest.MonkeyP
     assert "was not assessed" in told(at)
 
 
-def test_all_methods_side_by_side_each_with_its_own_warning(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
-    at.checkbox(key="beside").check().run()
-    assert not at.exception
-    text = told(at)
-    assert all(name in text for name in ("grad cam.", "integrated gradients.", "gradient shap.", "kernel shap."))
-    assert "Do not rely" in text
+def shown_by_viewer(at: AppTest) -> dict[str, Any]:
+    """What the page hands to the viewer."""
+    (element,) = at.get("bidi_component")
+    found: dict[str, Any] = json.loads(element.proto.mixed.json or element.proto.json)
+    return found
+
+
+def test_the_viewer_gets_every_method_with_its_own_warning(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    data = shown_by_viewer(launched(monkeypatch, folder, "case", run="demo", case="ex000"))
+    assert (data["case"], data["target"], data["method"]) == ("ex000", "d0", "grad_cam")
+    (view,) = data["views"]
+    warnings = {row["method"]: row["warning"] for row in view["maps"] if row["target"] == "d0"}
+    assert list(warnings) == ["grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap"]
+    assert warnings["grad_cam"] == ""
+    assert "Do not rely" in warnings["gradient_shap"]
+    assert {json.loads(name)[0] for name in data["parts"]} == {"image", "map"}
+
+
+def test_without_an_address_the_missed_lesion_comes_first(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = launched(monkeypatch, folder, "case", run="demo")
+    assert shown_by_viewer(at)["case"] == "ex003"
+    assert at.selectbox(key="target").value == "m0"
 
 
 def test_a_damaged_map_is_one_line_and_the_image_stays(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -141,11 +158,23 @@ def test_a_damaged_map_is_one_line_and_the_image_stays(monkeypatch: pytest.Monke
             file.write_bytes(b"gone")
     at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
     assert "damaged" in told(at)
-    assert "Image. Green" in told(at)
+    pieces = {json.loads(name)[0]: piece for name, piece in shown_by_viewer(at)["parts"].items()}
+    assert "damaged" in pieces["map"]["problem"]
+    assert pieces["image"]["url"].startswith("/mock/media/")
 
 
 def test_a_case_without_maps_says_why(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    assert "No map here" in told(launched(monkeypatch, folder, "case", run="demo", case="ex002"))
+    assert "missed nothing" in told(launched(monkeypatch, folder, "case", run="demo", case="ex002"))
+
+
+def test_a_missed_lesion_without_a_map_is_not_called_nothing(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    file = folder / "demo" / "maps.zarr" / "ex003" / "zarr.json"
+    node = json.loads(file.read_bytes())
+    node["attributes"]["entries"] = []
+    file.write_text(json.dumps(node))
+    text = told(launched(monkeypatch, folder, "case", run="demo", case="ex003"))
+    assert "made none for the lesion that it missed" in text
+    assert "missed nothing" not in text
 
 
 @pytest.mark.parametrize("asked", ["nobody", "<img src=x>", "../../etc"])

@@ -51,10 +51,10 @@ def _picture(attribution: Attribution, index: int, path: Path) -> Path:
 
 
 def picture(attribution: Attribution, index: int) -> Any:
-    """uint8 (H, W, 3): a map over its image, or its bare colours on black."""
+    """uint8 (H, W, 3): a map over its image, or its bare colours on black; of a volume one slice."""
     if attribution.images:
         return attribution.to_image(index)
-    colours = heat(attribution.maps[index]).astype(np.float32)
+    colours = heat(attribution.slices().maps[index]).astype(np.float32)
     return np.round(colours[..., :3] * colours[..., 3:] / 255).astype(np.uint8)
 
 

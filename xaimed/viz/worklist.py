@@ -119,3 +119,17 @@ def filtered(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
 def outcomes_of(table: pd.DataFrame) -> list[str]:
     """The single outcomes that occur in a worklist, such as "missed lesion"."""
     return sorted({part for told in table["outcome"] for part in str(told).split(", ")})
+
+
+def gravest(table: pd.DataFrame) -> str:
+    """The case of a worklist to look at first, "" if it is empty.
+
+    Most missed lesions first, then a wrong class, then most false positives; among equals the one with the highest
+    score of the model, then the first in the list.
+    """
+    if table.empty:
+        return ""
+    ranks = pd.DataFrame({"missed": table["missed"], "wrong": table["outcome"] == "wrong class",
+                          "false": table["false_positives"], "score": table["score"].fillna(-1.0)})
+    order = ranks.sort_values(list(ranks.columns), ascending=False, kind="stable").index
+    return str(table.loc[order[0], "case"])

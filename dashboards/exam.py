@@ -1,0 +1,96 @@
+"""The examination that the viewer of the case page shows: views, boxes, maps and what is told of them. No pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import shell
+from dashboards.shelf import stamp
+from xaimed.errors import XaimedError
+from xaimed.mapfile import MapEntry
+from xaimed.store import Run
+from xaimed.viz import marks, wording
+from xaimed.viz.charts import plain_name
+from xaimed.viz.hanging import Hung, hanging
+
+Told = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the reader looks at: a case, the target explained and the method; "" where there is none."""
+
+    case: str
+    target: str = ""
+    method: str = ""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def views_of(path: str, at: int, case: str) -> list[Told]:
+    """The views of the patient of a case, as they hang, each with its boxes, maps and what is wrong with it."""
+    run = shell.opened(path, at)
+    gates = wording.gates(run.scores)
+    return [_view(run, hung, gates) for hung in hanging(run.cases, case)]
+
+
+def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:
+    row = run.cases[run.cases["case"] == hung.case].iloc[0]
+    entries, problem = _entries(run, hung.case)
+    drawn = [{**asdict(box), "spoken": box.spoken} for box in marks.boxes(run, hung.case, entries)]
+    return {"case": hung.case, "title": hung.title, "side": hung.side, "width": int(row["width"]),
+            "height": int(row["height"]), "spacing": spacing(row), "boxes": drawn, "problem": problem,
+            "nothing": no_map(run, hung.case), "targets": _targets(entries),
+            "maps": [_map(entry, gates) for entry in entries]}
+
+
+def no_map(run: Run, case: str) -> str:
+    """Why a case without a map has none."""
+    table = shell.listed(str(run.path), stamp(run.path))
+    missed = int(table.loc[table["case"] == case, "missed"].iloc[0])
+    if missed:
+        lesions = "the lesion that it missed" if missed == 1 else f"any of the {missed} lesions that it missed"
+        return f"No map here: this audit made none for {lesions}."
+    return "No map here: the model reports nothing above its operating point in this case, and missed nothing."
+
+
+def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:
+    try:
+        return run.entries(case), ""
+    except XaimedError as error:
+        return (), told(error)
+
+
+def _targets(entries: tuple[MapEntry, ...]) -> list[Told]:
+    first = {entry.target: entry for entry in reversed(entries)}
+    return [{"target": name, "text": target_text(first[name])} for name in sorted(first)]
+
+
+def _map(entry: MapEntry, gates: dict[str, str]) -> Told:
+    gate = gates.get(entry.method, "")
+    return {"target": entry.target, "method": entry.method, "name": plain_name(entry.method),
+            "failed": gate == "fail", "warning": wording.warning(entry.method, gate, entry.note)}
+
+
+def spacing(row: pd.Series[float]) -> float:
+    """Millimetres a pixel, 0 where it is not known."""
+    value = float(row["spacing_mm"])
+    return value if math.isfinite(value) and value > 0 else 0.0
+
+
+def target_text(entry: MapEntry) -> str:
+    """What a target is, in words with its score."""
+    score = f" {entry.score:.2f}" if math.isfinite(entry.score) else ""
+    if marks.is_missed(entry):
+        return f"missed lesion: {entry.label} (score there{score or ' not known'})"
+    if entry.box is None:
+        return f"class {entry.target}{score}"
+    return f"detection {entry.target}: {entry.label}{score}"
+
+
+def told(error: XaimedError) -> str:
+    """The error in one line."""
+    return " ".join(str(error).split())
