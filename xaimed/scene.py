@@ -48,7 +48,8 @@ class Scene:
     """One image as the network sees it, and the scalar to explain.
 
     case, target: names, such as "mdb001" and "d0" (a detection), "m0" (a missed lesion) or a class.
-    image: (1, C, h, w) float32; for a box, the window of the network's input that its score depends on.
+    image: (1, C, h, w) float32, or (1, C, d, h, w) for a volume, whose tissue, lesion, feature maps and place then have
+    d and its like before h as well; for a box, the window of the network's input that its score depends on.
     tissue: bool (h, w). lesion: bool (h, w), the reference lesion on the window, or None.
     score: (B, C, h, w) to (B,), differentiable, on the logit scale, for any batch size.
     similarity: (B, C, h, w) to (B,) in [0, 1] without gradient: how much of the prediction is left.

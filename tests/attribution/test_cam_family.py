@@ -130,7 +130,8 @@ def test_a_batch_of_one_equals_a_batch_of_many_whatever_the_chunk(kind: type[Met
     many = method(net, batch, targets=[0, 1, 2])
     for i in range(3):
         alone = method(net, batch[i:i + 1], targets=[i]).maps[0]
-        assert np.array_equal(alone, many.maps[i])
+        # Convolutions of another batch size add in another order: nothing beyond rounding may differ.
+        np.testing.assert_allclose(alone, many.maps[i], rtol=0, atol=3e-6 * np.abs(alone).max())
         view = scene(net, batch[i:i + 1], target=i, chunk=1)
         assert np.allclose(method.attribute(view).values, alone, atol=1e-5)
 

@@ -1,9 +1,11 @@
 """Prints what Grad-CAM of a batch costs over its floor, and the peers' cost, with peak memory.
 
     python -m tests.bench.bench_cam [--networks resnet18 resnet50 five] [--batches 1 16] [--repeats 5]
+        [--threads 2] [--times]
 
 The floor is one forward pass of the batch and the backward pass to the last convolution's block, weights frozen, in
-the default memory layout. Times are those of this process on one thread; each peak is that of a fresh process.
+the default memory layout. Medians of runs that take turns, on two threads; with one, the processor time of this
+process alone is counted, which holds on a loaded machine too. Each peak is the rise of memory in a fresh process.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from tests.attribution.networks import scene
 from tests.bench.timing import Work, medians, peak, raised
 from xaimed.attribution import GradCAM
 from xaimed.hooks import captured, frozen
@@ -39,7 +40,7 @@ def network(name: str) -> tuple[nn.Module, str, int, int]:
 def _shifted(net: nn.Module) -> nn.Module:
     """Norms as in a trained network: with a mean of 0 and no bias the score would be linear along a path from black."""
     for part in net.modules():
-        if isinstance(part, nn.BatchNorm2d):
+        if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None and part.running_var is not None:
             nn.init.normal_(part.running_mean, std=0.2)
             nn.init.uniform_(part.running_var, 0.5, 1.5)
             nn.init.normal_(part.bias, std=0.2)
@@ -53,7 +54,7 @@ def works(name: str, batch: int) -> dict[str, Work]:
 
     net, layer, side, channels = network(name)
     images = torch.rand(batch, channels, side, side, generator=torch.Generator().manual_seed(0))
-    part, views = net.get_submodule(layer), [scene(net, image[None]) for image in images]
+    part, method = net.get_submodule(layer), GradCAM(layer=layer)
 
     def floor() -> Tensor:
         with frozen(net), captured(part) as holder:
@@ -64,16 +65,21 @@ def works(name: str, batch: int) -> dict[str, Work]:
         with Theirs(model=net, target_layers=[part]) as cam:
             return cam(input_tensor=images, targets=[lambda output: output[0]] * batch)
 
-    return {"floor": floor, "ours": lambda: [GradCAM(layer=layer).attribute(view) for view in views],
+    return {"floor": floor, "ours": lambda: method(net, images, [0] * batch),
             "grad-cam": theirs, "captum": lambda: LayerGradCam(net, part).attribute(images, target=0)}
 
 
-def bench(name: str, batch: int, repeats: int) -> None:
+def bench(name: str, batch: int, options: argparse.Namespace) -> None:
     """Print the table of one network and batch."""
-    found = medians(works(name, batch), repeats, time.process_time)
+    found = medians(works(name, batch), options.repeats,
+                    time.process_time if options.threads == 1 else time.perf_counter)
     print(f"{name}, batch {batch}: floor {found['floor']:.3f} s")
     for which in NAMES:
-        memory = peak("tests.bench.bench_cam", ["--peak", which, "--networks", name, "--batches", str(batch)])
+        if options.times:
+            print(f"  {which:9s} {found[which] / found['floor']:5.2f}", flush=True)
+            continue
+        memory = peak("tests.bench.bench_cam", ["--peak", which, "--networks", name, "--batches", str(batch),
+                                                     "--threads", str(options.threads)])
         print(f"  {which:9s} {found[which] / found['floor']:5.2f}  {memory:6.0f} MB", flush=True)
 
 
@@ -84,16 +90,18 @@ def main() -> None:
                         default=["resnet18", "resnet50", "five"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--times", action="store_true", help="leave out the memory, which takes longer")
     parser.add_argument("--peak", choices=NAMES, help="print the memory of one of them, for the first network")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     if options.peak:
         print(raised(works(options.networks[0], options.batches[0])[options.peak]))
         return
     for name in options.networks:
         for batch in options.batches:
-            bench(name, batch, options.repeats)
+            bench(name, batch, options)
 
 
 if __name__ == "__main__":

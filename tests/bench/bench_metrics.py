@@ -1,116 +1,191 @@
-"""What the explanation suite costs beyond its model passes, and against flipping on the host: run by hand.
+"""What the explanation suite costs beyond its model passes, and against Quantus; run by hand.
 
-    PYTHONPATH=. python tests/bench/bench_metrics.py
+    python -m tests.bench.bench_metrics [--quantus QUANTUS/bin/python] [--repeats 3] [--threads 2]
 
-The second ratio is against pixel flipping step by step on the host, as Quantus 0.6.0 goes about it, without its own
-overhead: Quantus itself lives in another environment.
+First: every explanation metric on one detection of models/mammogram-detector in a phantom of 512 px, against the
+passes alone: the same images through the same functions in the same batches, network in channels-last order.
+Second, with --quantus: the same classifier and settings in the interpreter that has Quantus 0.6.0.
+On one thread the clock counts this process alone, which holds on a machine that others load too.
 """
 
 from __future__ import annotations
 
-import statistics
+import argparse
+import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from xaimed.metrics.explaining import explanation_metrics, measure
-from xaimed.perturb import masked
+from tests.bench.quantus_peer import DRAWS, LAYERS, RADIUS, SQUARES, STEPS, Data, data, network
+from tests.bench.timing import Work
+from xaimed.attribution import GradCAM, Saliency
+from xaimed.hooks import channels_last, frozen
+from xaimed.metrics.explained import ExplanationMetric
+from xaimed.metrics.explaining import Ground, explanation_metrics, measure_on
+from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
+from xaimed.types import Floats
 
-PASSES = ("deletion", "insertion", "srg", "infidelity", "pointing_game", "energy_in_lesion", "energy_lift",
-          "outside_tissue", "auprc", "iou")
+FIELDS: dict[str, dict[str, object]] = {
+    "deletion": {"fills": ["tissue_median"], "steps": STEPS}, "insertion": {"fills": ["tissue_median"], "steps": STEPS},
+    "infidelity": {"count": SQUARES, "side": 0.25}, "max_sensitivity": {"draws": DRAWS, "radius": RADIUS, "kept": 0.0}}
+SHARED = ("deletion", "insertion", "infidelity", "max_sensitivity", "gini", "entropy", "energy_in_lesion",
+          "pointing_game")
 
 
+@dataclass(frozen=True, eq=False)
 class Drawn:
-    """A map as a method gives it."""
+    """A map that is at hand."""
 
-    def __init__(self, values: np.ndarray) -> None:
-        self.values, self.facts = values, dict[str, float]()
-
-
-def network() -> nn.Module:
-    """A small classifier: the smaller the model, the harder the ratio."""
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for before, after in ((1, 16), (16, 32), (32, 64), (64, 64)):
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1)).eval()
+    values: Floats
+    facts: dict[str, float]
 
 
-def scene_of(size: int, model: nn.Module) -> Scene:
-    """One image of noise; a score, and its sigmoid as the similarity."""
-    image = torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """The batches that a scene's functions were given, in order, each with the function."""
 
-    def score(x: Tensor) -> Tensor:
-        return model(x)[:, 0]
+    scene: Scene
+    calls: list[tuple[Callable[[Tensor], Tensor], Tensor]]
 
-    def similarity(x: Tensor) -> Tensor:
-        return model(x)[:, 0].sigmoid()
+    @classmethod
+    def of(cls, scene: Scene) -> Recorded:
+        """A scene that notes what it is asked."""
+        calls: list[tuple[Callable[[Tensor], Tensor], Tensor]] = []
 
-    return Scene("a", "x", image, torch.ones(size, size, dtype=torch.bool), score, similarity, model, {}, lambda v: v,
-                 chunk=1)
+        def noted(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+            calls.append((function, images.detach().clone(memory_format=torch.preserve_format)))
+            return function(images)
 
+        return cls(replace(scene, score=partial(noted, scene.score), similarity=partial(noted, scene.similarity)),
+                   calls)
 
-def seconds(work: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """The medians of both, taken in turns."""
-    found: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for call, times in zip((work, other), found, strict=True):
-            start = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - start)
-    return statistics.median(found[0]), statistics.median(found[1])
-
-
-def suite(scene: Scene, values: np.ndarray) -> object:
-    """The metrics of PASSES on one map."""
-    truth = np.zeros(values.shape, bool)
-    truth[100:140, 200:240] = True
-    return measure(scene, {"m": Drawn(values)}, truth, np.ones(values.shape, bool), explanation_metrics(PASSES))
+    def replay(self) -> None:
+        """The passes alone."""
+        with torch.no_grad(), frozen(self.scene.network), channels_last(self.scene.network):
+            for function, images in self.calls:
+                function(images)
 
 
-def bare(scene: Scene, count: int) -> None:
-    """So many model passes on as many masked images, and nothing else."""
-    masks = torch.zeros(count, *scene.tissue.shape, dtype=torch.bool)
-    model = scene.network.to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        for batch in masked(scene.image, scene.image, masks, scene.chunk):
-            model(batch.contiguous(memory_format=torch.channels_last))
-    scene.network.to(memory_format=torch.contiguous_format)
+def best(works: Mapping[str, Work], repeats: int) -> dict[str, float]:
+    """Least seconds of each piece of work; all run once before, then in turn."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(repeats + 1):
+        for name, work in works.items():
+            start = clock()
+            work()
+            if turn:
+                times[name].append(clock() - start)
+    return {name: min(taken) for name, taken in times.items()}
 
 
-def on_the_host(scene: Scene, values: np.ndarray, steps: int) -> list[float]:
-    """Pixel flipping on the host: sorted, copied and evaluated one step after the other."""
-    pixels = scene.image.numpy().copy()
-    order = np.argsort(-values.reshape(1, -1), axis=1)
-    size, found = -(-values.size // steps), []
-    for step in range(steps):
-        flat = pixels.reshape(1, -1).copy()
-        flat[0, order[0, step * size:(step + 1) * size]] = 0.5
-        pixels = flat.reshape(pixels.shape)
-        with torch.no_grad():
-            found.append(float(scene.network(torch.from_numpy(pixels))[0, 0]))
-    return found
+def detection() -> tuple[Scene, Ground]:
+    """The first detection of the phantoms' test split that hits a lesion."""
+    from xaimed import load_model, open_dataset
+    from xaimed.adapters.reference import reference_mask
+    from xaimed.audit import tissue_of
+
+    model = load_model("models/mammogram-detector/model.pt")
+    for case in open_dataset("phantom", split="test"):
+        for target in model.targets(case, model.predict([case])[0]):
+            mask = reference_mask(case, target)
+            if target.name.startswith("d") and mask is not None:
+                return model.scenes(case, [target])[0], Ground(mask, tissue_of(model, case))
+    raise SystemExit("no detection hits a lesion")
 
 
-def main(size: int = 512, repeats: int = 3) -> None:
+def over_passes(repeats: int) -> None:
+    """Print the whole suite's time over its passes, and each metric's time beyond them."""
+    scene, ground = detection()
+    found, chosen = GradCAM().attribute(scene), explanation_metrics()
+    ground = replace(ground, methods={"grad_cam": GradCAM()})
+
+    def suite(of: Scene, metrics: Sequence[ExplanationMetric]) -> None:
+        measure_on(of, {"grad_cam": found}, ground, metrics)
+
+    for name, metrics in [("all", chosen), *((m.name, (m,)) for m in chosen)]:
+        record = Recorded.of(scene)
+        suite(record.scene, metrics)
+        seconds = best({"suite": partial(suite, scene, metrics), "passes": record.replay}, repeats)
+        ratio = f"{seconds['suite'] / seconds['passes']:8.2f}" if record.calls else 8 * " "
+        sys.stdout.write(f"{name:32} {len(record.calls):4} passes {1e3 * seconds['suite']:9.1f} ms, "
+                         f"passes alone {1e3 * seconds['passes']:9.1f} ms {ratio}\n")
+        sys.stdout.flush()
+
+
+def classified(known: Data) -> list[Scene]:
+    """A scene an image: the classifier's first class."""
+    model, layers = network(), dict[str, torch.nn.Module]()
+    size = known.images.shape[-2:]
+
+    def score(images: Tensor) -> Tensor:
+        scores: Tensor = model(images)[:, 0]
+        return scores
+
+    return [Scene(f"c{i}", "x", torch.from_numpy(image)[None], torch.ones(size, dtype=torch.bool), score,
+                  lambda x: score(x).sigmoid(), model, layers, lambda v: v, chunk=8)
+            for i, image in enumerate(known.images)]
+
+
+def ours(known: Data, repeats: int) -> dict[str, float]:
+    """Seconds of each metric by itself, of the randomisation gate, and of all with shared passes ("all")."""
+    scenes, method = classified(known), Saliency()
+
+    def suite(names: Sequence[str]) -> None:
+        chosen = explanation_metrics(names, {name: FIELDS.get(name, {}) for name in names})
+        for scene, values, lesion in zip(scenes, known.maps, known.lesions, strict=True):
+            ground = Ground(lesion, np.ones_like(lesion), methods={"m": method})
+            measure_on(scene, {"m": Drawn(values, {})}, ground, chosen)
+
+    def randomised() -> None:
+        gate(scenes, method, rules=Gate(stages=LAYERS, cases=2, draws=1))
+
+    def everything() -> None:
+        suite(SHARED)
+        randomised()
+
+    works = {name: partial(suite, [name]) for name in SHARED}
+    return best({**works, "randomisation": randomised, "all": everything}, repeats)
+
+
+def against_quantus(python: str, images: int, repeats: int) -> None:
+    """Print the seconds of both by metric, and of all."""
+    peer = Path(__file__).with_name("quantus_peer.py")
+    command = [python, str(peer), "--images", str(images), "--repeats", str(repeats), "--threads",
+               str(torch.get_num_threads())]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    theirs: dict[str, float] = json.loads(told.splitlines()[-1])
+    mine = ours(data(images, 224), repeats)
+    for name, seconds in [*theirs.items(), ("all", sum(theirs.values()))]:
+        sys.stdout.write(f"{name:32} Quantus {seconds:8.3f} s, ours {mine[name]:8.3f} s: "
+                         f"{seconds / mine[name]:7.1f} times\n")
+
+
+def main() -> None:
     """Print the ratios."""
-    from xaimed.metrics.removal import Removal, Sweep
-
-    scene = scene_of(size, network())
-    values = np.random.default_rng(0).random((size, size)).astype(np.float32)
-    # Deletion and insertion: 15 inner steps, 3 fills, 2 directions; 3 filled, 2 untouched, 32 squares.
-    count = 15 * 3 * 2 + 3 + 2 + 32
-    own, passes = seconds(lambda: suite(scene, values), lambda: bare(scene, count), repeats)
-    sys.stdout.write(f"suite {own:.2f} s, its {count} passes alone {passes:.2f} s: {own / passes:.2f}\n")
-    curve, host = seconds(lambda: Removal(scene).deletion(values, Sweep("tissue_median", 16)),
-                          lambda: on_the_host(scene, values, 16), repeats)
-    sys.stdout.write(f"one deletion curve of 16 steps {curve:.2f} s, step by step on the host {host:.2f} s: "
-                     f"{host / curve:.2f}\n")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quantus", metavar="PYTHON")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.images < 3:
+        parser.error("the gate decides on 3 images or more")
+    if options.quantus:
+        against_quantus(options.quantus, options.images, options.repeats)
+    else:
+        over_passes(options.repeats)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from xaimed.attribution.batch_cam import Batch, readable
 from xaimed.attribution.gradient import SharedPass, layer_gradient, unused_layer
 from xaimed.attribution.grid import lay
 from xaimed.attribution.layer_run import LayerRun, layer_runs
 from xaimed.attribution.method import Map, Method
+from xaimed.attribution.scenes import Cases, Explained, HasScenes, Targets, layer_of, scenes_of
 from xaimed.scene import Scene
+from xaimed.types import Attribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,42 @@ class CamMethod(Method):
         found = cam_passes(scenes, self.layer)
         return [self._map(scene, one) for scene, one in zip(scenes, found, strict=True)]
 
+    def __call__(self, model: Explained, cases: Cases, targets: Targets = None) -> Attribution:
+        """As `Method` has it; the images of a plain network share passes, so that many cost less than one by one."""
+        found = None if isinstance(model, HasScenes) or not isinstance(model, nn.Module) else self._batch(
+            model, cases, targets)
+        return super().__call__(model, cases, targets) if found is None else found
+
+    def _batch(self, network: nn.Module, cases: Cases, targets: Targets) -> Attribution | None:
+        images = readable(network, cases, targets)
+        if images is None or (images.ndim == 5 and not self.volumes):
+            return None
+        # The layer of a name that is wrong is None; the pass of one scene names the nearest.
+        layer = self._first_layer(network, images) if self.layer is None else (
+            self.layer, dict(network.named_modules()).get(self.layer))
+        if not layer[0] or layer[1] is None:
+            return None
+        classes = None if targets is None else tuple(int(str(one)) for one in targets)
+        maps = Batch(network, images, (layer[0], layer[1]), classes, partial(self._draw, size=images.shape[2:])).maps()
+        if maps is None:
+            return None
+        return Attribution(
+            method=self.name, caption=repr(self), maps=tuple(one.values for one, _ in maps),
+            cases=tuple(f"image{number}" for number in range(len(maps))),
+            targets=tuple(str(index) for _, index in maps), notes=tuple(one.note for one, _ in maps),
+            facts=tuple(dict(one.facts) for one, _ in maps),
+            images=tuple(image.float().cpu().numpy() for image in images))
+
+    @staticmethod
+    def _first_layer(network: nn.Module, images: Tensor) -> tuple[str, nn.Module]:
+        scene, _ = next(scenes_of(network, images[:1], [0]))
+        return layer_of(scene, None)
+
+    def _draw(self, run: LayerRun, gradient: Tensor, scores: Tensor, size: torch.Size) -> list[Map]:
+        with torch.no_grad():
+            cells = self.cells(run.value.detach(), gradient)
+        return [laid_cells(size, one, run, score, self.relu) for one, score in zip(cells, scores.tolist(), strict=True)]
+
     def _map(self, scene: Scene, found: CamPass) -> Map:
         with torch.no_grad():
             cells = self.cells(found.value, found.gradient)[0]
@@ -106,12 +146,17 @@ class CamMethod(Method):
 
 
 def laid_map(scene: Scene, cells: Tensor, run: LayerRun, score: float, relu: bool) -> Map:
-    """The map of a scene from the signed cells (*s) of a layer: rectified if `relu`, laid on the image, noted."""
+    """The map of a scene from the signed cells (*s) of a layer, as `laid_cells` gives it."""
+    return laid_cells(scene.image.shape[2:], cells, run, score, relu)
+
+
+def laid_cells(size: Sequence[int], cells: Tensor, run: LayerRun, score: float, relu: bool) -> Map:
+    """The map of an image of `size` from signed cells (*s): rectified if `relu`, laid on the image, noted."""
     note = run.note
     if relu and bool((cells <= 0).all()) and bool((cells < 0).any()):
         note = f"{note}; all negative".removeprefix("; ")
     with torch.no_grad():
-        values = lay(cells.relu() if relu else cells, run.grid, scene.image.shape[2:])
+        values = lay(cells.relu() if relu else cells, run.grid, size)
     sides = ("layer_depth", "layer_height", "layer_width")[-cells.ndim:]
-    facts = {"f_input": score, **{side: float(size) for side, size in zip(sides, cells.shape, strict=True)}}
+    facts = {"f_input": score, **{side: float(extent) for side, extent in zip(sides, cells.shape, strict=True)}}
     return Map(values.float().cpu().numpy(), facts, note)

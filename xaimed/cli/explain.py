@@ -29,7 +29,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                              "operating point (default 3)")
     parser.add_argument("--target", action="append", default=[], metavar="NAME",
                         help="what to explain, again for several: a class (malignant), two of them "
-                             "(malignant-benign), a box (d0), or as the task has it (mean:x0,y0,x1,y1, dx:x,y)")
+                             "(malignant-benign), a box (d0), an edge of it (d0:x0), the objectness behind it "
+                             "(rpn:d0), or as the task has it (mean:x0,y0,x1,y1, dx:x,y)")
     parser.add_argument("--out", default="explained", metavar="FOLDER",
                         help="where the pictures and the maps go (default: explained)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
