@@ -49,8 +49,9 @@ def image_of(path: str, stamp: int, case: str) -> Loaded:
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
-def plane_of(path: str, stamp: int, case: str, target: str, method: str, smoothing: str) -> Plane:
-    """The map of a target by a method. Raises XaimedError where it is damaged or gone."""
+def plane_of(path: str, stamp: int, key: tuple[str, str, str], smoothing: str) -> Plane:
+    """The map of a key (case, target, method). Raises XaimedError where it is damaged or gone."""
+    case, target, method = key
     return planes.plane(shell.opened(path, stamp).map(case, target, method), smoothing)
 
 
@@ -89,7 +90,7 @@ def problem(place: tuple[str, int], key: Key) -> str:
     """Why the image or map of that name cannot be shown, in one line; "" if it can."""
     try:
         if key[0] == "map":
-            plane_of(*place, *map(str, key[1:]))
+            plane_of(*place, _of_map(key), str(key[4]))
         else:
             image_of(*place, str(key[1]))
     except XaimedError as error:
@@ -110,11 +111,15 @@ def _tile(place: tuple[str, int], key: Key) -> Told:
 
 
 def _map(place: tuple[str, int], key: Key) -> Told:
-    _, case, target, method, smoothing = map(str, key)
-    made = plane_of(*place, case, target, method, smoothing)
+    made = plane_of(*place, _of_map(key), str(key[4]))
     data = levels.packed(made.read) + levels.packed(made.shown)
     return {"url": _address(data, name_of(key)), **_size(made.shown), "unit": made.unit, "full": made.full,
             "kind": made.kind, "empty": made.problem, "text": made.text}
+
+
+def _of_map(key: Key) -> tuple[str, str, str]:
+    """Case, target and method of the key of a map."""
+    return str(key[1]), str(key[2]), str(key[3])
 
 
 def _size(pixels: NDArray[np.generic]) -> Told:
