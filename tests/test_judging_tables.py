@@ -140,6 +140,35 @@ def test_without_a_patient_column_it_says_so(tmp_path: Path) -> None:
     assert any("no column patient" in note for note in sheet.notes)
 
 
+def letters(text: str) -> str:
+    """A header and a row for each of nine cases, whose labels are a, b and c in turn."""
+    return "\n".join(text.format(case=f"c{i}", label="abc"[i % 3], score=i / 10) for i in range(9))
+
+
+THREE = "case,patient,label\n" + letters("{case},{case},{label}")
+
+
+def test_a_class_without_a_score_is_said_and_so_is_one_with_gaps(tmp_path: Path) -> None:
+    rows = [f"c{i},{label},{i / 10}" for i in range(9) for label in "ab" if (i, label) != (3, "b")]
+    sheet = read_scoresheet(request(tmp_path, THREE, "\n".join(["case,label,score", *rows]), "a"))
+    assert any("no score of class c" in note for note in sheet.notes)
+    assert any("class b on some" in note for note in sheet.notes)
+    alone = read_scoresheet(request(tmp_path, THREE, "case,score\n" + letters("{case},{score}"), "a"))
+    assert not any("class" in note for note in alone.notes)
+
+
+def test_columns_named_after_classes_are_one_model(tmp_path: Path) -> None:
+    wide = "case,score_a,score_b,score_c\n" + letters("{case},{score},0.25,0.125")
+    sheet = read_scoresheet(request(tmp_path, THREE, wide, "a"))
+    assert list(sheet.models) == ["predictions"]
+    table = sheet.models["predictions"].predictions
+    found = {(row.case, row.label): row.score for row in table.itertuples()}
+    assert len(found) == 27
+    assert [found["c4", label] for label in "abc"] == [0.4, 0.25, 0.125]
+    two = read_scoresheet(request(tmp_path, THREE, "case,score_a,score_b\n" + letters("{case},{score},0.25"), "a"))
+    assert any("no score of class c" in note for note in two.notes)
+
+
 @pytest.fixture(scope="module")
 def reader_study(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> SheetRequest:
     """The NYU table as predictions and truth: a case a breast, a patient an exam."""

@@ -13,11 +13,11 @@ from xaimed.plan import Plan, open_plan, plan_of, plan_text
 
 
 def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
-    plan = plan_of({"name": "mine", "judging": {"resamples": 7}})
+    plan = plan_of({"name": "mine", "judging": {"resamples": 7, "prevalence": 0.008}})
     table = tomllib.loads(plan_text(plan))
     assert plan_of(table) == plan
     assert table["judging"] == {"hit_rules": ["centre in box", "IoU >= 0.2", "IoU >= 0.5"], "resamples": 7,
-                                "positive": "malignant", "smallest_cell": 10}
+                                "positive": "", "smallest_cell": 10, "prevalence": 0.008}
     assert table["explaining"]["gate_scenes"] == Plan().explaining.gate_scenes
 
 
@@ -33,6 +33,8 @@ def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
     ({"sed": 1}, ["'sed'", "did you mean 'seed'"]),
     ({"judging": {"resample": 1}}, ["key in judging", "'resamples'"]),
     ({"judging": 3}, ["judging is 3", "expected a table"]),
+    ({"judging": {"prevalence": 1.5}}, ["judging.prevalence = 1.5", "between 0 and 1"]),
+    ({"judging": {"margin": "small"}}, ["judging.margin = 'small'"]),
     ({"seed": "one"}, ["plan.seed = 'one'", "expected int"]),
     ({"criteria": [{"name": "AUC"}]}, ["expected name, at_least"]),
     ({"criteria": [{"name": "AUC", "at_least": 0.5, "above": 1}]}, ["'above'"]),

@@ -101,6 +101,31 @@ def test_obuchowski_is_delong_without_clusters_and_wider_for_repeated_rows() -> 
     assert naive < 0.55 * alone
 
 
+def test_obuchowski_by_its_definition_over_the_patients() -> None:
+    """The sums of 1997, patient by patient, for patients with one to four images of either kind."""
+    scores, truth = drawn(60, 9, 1)
+    patients = [f"p{(7 * i) % 23}" for i in range(60)]
+    yes, no = scores[truth], scores[~truth]
+
+    def won(a: float, b: float) -> float:
+        return float(a > b) + 0.5 * float(a == b)
+
+    area = float(np.mean([[won(a, b) for b in no] for a in yes]))
+    names = sorted(set(patients))
+    diseased = [sum(np.mean([won(scores[i], b) for b in no]) - area for i in range(60)
+                    if truth[i] and patients[i] == name) for name in names]
+    healthy = [sum(np.mean([won(a, scores[i]) for a in yes]) - area for i in range(60)
+                   if not truth[i] and patients[i] == name) for name in names]
+    with_yes = len({p for p, t in zip(patients, truth, strict=True) if t})
+    with_no = len({p for p, t in zip(patients, truth, strict=True) if not t})
+    s10 = with_yes / ((with_yes - 1) * len(yes)) * sum(v**2 for v in diseased)
+    s01 = with_no / ((with_no - 1) * len(no)) * sum(v**2 for v in healthy)
+    s11 = len(names) / (len(names) - 1) * sum(a * b for a, b in zip(diseased, healthy, strict=True))
+    expected = s10 / len(yes) + s01 / len(no) + 2 * s11 / (len(yes) * len(no))
+    assert max(map(patients.count, names)) > 1
+    assert obuchowski_variance(scores, truth, patients) == pytest.approx(expected, rel=1e-12)
+
+
 @given(st.floats(0.02, 0.98), st.floats(1e-6, 0.05))
 def test_the_logit_interval_stays_inside_and_holds_the_area(area: float, variance: float) -> None:
     low, high = auc_interval(area, variance)

@@ -21,13 +21,14 @@ from xaimed.attribution.method import Method
 from xaimed.checks.asking import run_checks
 from xaimed.data.dataset import Selection
 from xaimed.data.split import manifest_digest
-from xaimed.errors import PlanError
+from xaimed.errors import InputError, PlanError
 from xaimed.explain import maps_of, method_of
 from xaimed.imaging.geometry import map_values
 from xaimed.imaging.preprocessing import preprocessing_of
 from xaimed.metrics.explaining import Ground, explanation_metrics, measure_on
 from xaimed.metrics.judging import JudgeOptions, judge
 from xaimed.metrics.pixelwise import Pooling, measured, pooled
+from xaimed.metrics.tuning import tuned_thresholds
 from xaimed.plan import Plan, plan_text, positive_of
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
@@ -39,6 +40,7 @@ from xaimed.types import Case, Floats, Mask, Prediction, Score
 from xaimed.yardsticks import Survey, faithfulness
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+TUNING = 24  # validation cases on which the thresholds of maps are chosen
 # Tasks that answer in pixels alone: no class of an image is right or wrong.
 PIXELS = ("segmentation", "generation", "registration")
 
@@ -76,7 +78,7 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
     say = progress or _silent
     clock = _Clock()
     methods = methods_of(audit.plan)
-    audit = _resolved(audit)
+    audit = _tuned(_resolved(audit), methods)
     with Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
         _study_cases(audit, store, methods, clock, say)
         with clock("gate"):
@@ -93,6 +95,25 @@ def _resolved(audit: Audit) -> Audit:
     positive = positive_of(audit.plan.judging.positive, file.classes, file.card)
     plan = replace(audit.plan, judging=replace(audit.plan.judging, positive=positive))
     return replace(audit, model=as_planned(audit.model, plan), plan=plan)
+
+
+def _tuned(audit: Audit, methods: Sequence[Method]) -> Audit:
+    """The same with the threshold of each method's maps chosen on validation cases, where the plan measures IoU.
+
+    Where there is no validation case with a reference lesion it stays at half of the maximum, as the metric says.
+    """
+    plan = audit.plan.explaining
+    given = plan.metric_parameters.get("iou", {})
+    if not methods or "iou" not in (plan.metrics or ("iou",)) or "thresholds" in given:
+        return audit
+    rows = audit.cases.dataset.rows
+    cases = (audit.cases.dataset[i] for i in [i for i, row in enumerate(rows) if row.split == "val"][:TUNING])
+    try:
+        chosen = tuned_thresholds(audit.model, cases, methods)
+    except InputError:
+        return audit
+    parameters = {**plan.metric_parameters, "iou": {**given, "thresholds": chosen}}
+    return replace(audit, plan=replace(audit.plan, explaining=replace(plan, metric_parameters=parameters)))
 
 
 def as_planned(model: Model, plan: Plan) -> Model:
@@ -164,13 +185,22 @@ def _ground(case: Case, target: Target, targets: Sequence[Target], tissue: Mask,
     lesions = [reference_mask(case, other) for other in targets if other is not target]
     others = [lesion for lesion in lesions if lesion is not None]
     return Ground(reference_mask(case, target), tissue, np.any(others, axis=0) if others else None,
-                  methods={method.name: method for method in methods})
+                  methods={method.name: method for method in methods}, markers=case.markers)
 
 
 def _limited(audit: Audit, case: Case, prediction: Prediction) -> list[Target]:
     targets = audit.model.targets(case, prediction)
     limit = audit.plan.explaining.targets
-    return list(targets[:limit] if limit else targets) if audit.plan.explaining.methods else []
+    wanted = audit.plan.explaining.methods and case.id in explained_cases(audit.cases, audit.plan)
+    return list(targets[:limit] if limit else targets) if wanted else []
+
+
+def explained_cases(cases: Selection, plan: Plan) -> tuple[str, ...]:
+    """The cases that are explained: all, or as many as the plan says, evenly spread over their order."""
+    names, limit = [row.case for row in cases.rows], plan.explaining.cases
+    if not limit or len(names) <= limit:
+        return tuple(names)
+    return tuple(names[i] for i in np.linspace(0, len(names) - 1, limit).round().astype(int))
 
 
 def tissue_of(model: Model, case: Case) -> Mask:
@@ -253,8 +283,11 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
 
 def _results(audit: Audit, draft: Run, options: JudgeOptions) -> Results:
     """What the model's classes and boxes, and what its answers in pixels, are worth."""
-    found = Results((), {}) if audit.model.file.task in PIXELS else judge(
-        draft.cases, draft.truth, draft.predictions, audit.model.file.operating_point, options)
+    task = audit.model.file.task
+    # The boxes of a set say to a classifier where its maps should be; it finds none, and is not judged by them.
+    truth = draft.truth if task == "detection" else draft.truth[draft.truth["x0"].isna()]
+    found = Results((), {}) if task in PIXELS else judge(
+        draft.cases, truth, draft.predictions, audit.model.file.operating_point, options)
     parts = pooled(draft.scores, draft.cases, Pooling(options.resamples, options.seed, options.smallest_cell))
     return Results((*found.estimates, *parts.estimates), found.curves)
 
@@ -266,7 +299,7 @@ def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:
     ignored = cases[cases["group_localisation"] == "ignore"]["case"] if "group_localisation" in cases else []
     return JudgeOptions(
         hit_rules=plan.hit_rules, resamples=plan.resamples, seed=audit.plan.seed, positive=plan.positive,
-        ignored_cases=tuple(ignored), smallest_cell=plan.smallest_cell,
+        ignored_cases=tuple(ignored), smallest_cell=plan.smallest_cell, prevalence=plan.prevalence,
         calibration=(float(line["slope"]), float(line["intercept"])) if line else None)
 
 

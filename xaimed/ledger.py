@@ -11,9 +11,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from xaimed.errors import StoreError
@@ -84,6 +85,15 @@ def read(path: Path) -> tuple[Entry, ...]:
                              "it was edited or damaged, restore it from a copy")
         entries.append(entry)
     return tuple(entries)
+
+
+def backwards(entries: Sequence[Entry]) -> str:
+    """Where the clock of the log goes backwards, in one line, or ""."""
+    for before, after in pairwise(entries):
+        if after.time < before.time:
+            return (f"line {after.index + 1} says {after.time}, before the {before.time} of the line above it: "
+                    "the clock was set back, or lines were written with another one")
+    return ""
 
 
 def mend(path: Path) -> int:

@@ -41,7 +41,8 @@ class Explaining:
     metrics: plug-in names of explanation metrics, empty for all; metric_parameters: their fields by name.
     gate_scenes: how many targets the sanity gate looks at, 0 switches it off; gate_stages: in how many steps it
     randomises from the output down; gate_alone: in how many parts it does so one part at a time, 0 for not at all.
-    targets: at most so many targets a case, best score first, 0 for all. axis: how its null and ceiling are measured.
+    targets: at most so many targets a case, best score first, 0 for all. cases: at most so many cases are explained,
+    evenly spread, 0 for all; the others are judged alone. axis: how its null and ceiling are measured.
     """
 
     methods: tuple[str, ...] = ("grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap", "random_map")
@@ -52,7 +53,20 @@ class Explaining:
     gate_stages: int = 4
     gate_alone: int = 0
     targets: int = 0
+    cases: int = 0
     axis: Yard = field(default_factory=Yard)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Several models on the same cases of one dataset. steps: names of models, from the one that is easiest to read on.
+
+    primary: the method by which the models are compared, the same for all and set before the test.
+    """
+
+    dataset: str = ""
+    steps: tuple[str, ...] = ()
+    primary: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class Plan:
     """An audit plan. criteria: tables of name, at_least or at_most, and optionally rule, group and on.
 
     preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
+    ladder: what `audit --all` compares; an audit of one model leaves it aside.
     """
 
     name: str = "quick"
@@ -71,6 +86,7 @@ class Plan:
     explaining: Explaining = field(default_factory=Explaining)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     criteria: tuple[Mapping[str, Any], ...] = ()
+    ladder: Ladder = field(default_factory=Ladder)
 
 
 def open_plan(name: str) -> Plan:
@@ -110,6 +126,7 @@ def plan_of(table: Mapping[str, Any]) -> Plan:
     values = dict(table)
     values["judging"] = settings(Judging, values.get("judging", {}), "judging")
     values["explaining"] = _explaining(values.get("explaining", {}))
+    values["ladder"] = settings(Ladder, values.get("ladder", {}), "ladder")
     plan = settings(Plan, values, "plan")
     for name in ("prevalence", "margin"):
         _refuse_no_share(name, getattr(plan.judging, name))

@@ -59,6 +59,8 @@ class Scene:
     joint, column: what the scenes of one image share, with this scene's place in it; None where each scene has its
     own image. Scenes with the same `joint` object have the same `image`, `tissue`, `network` and `layers`.
     layer: the name among `layers` that a CAM takes by itself; "" stands for the last.
+    evidence: (B, C, h, w) to (B, h, w) without gradient: the map that the network itself gives for the target, positive
+    where a place speaks for it; None for a network that gives none.
     """
 
     case: str
@@ -75,3 +77,4 @@ class Scene:
     joint: Joint | None = None
     column: int = 0
     layer: str = ""
+    evidence: Callable[[Tensor], Tensor] | None = None

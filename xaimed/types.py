@@ -62,6 +62,7 @@ class Case:
     affine: (3, 3) from this image's coordinates to the original file's.
     The reference of tasks that answer in pixels: segments, bool (H, W) of each class; wanted, float32 (C', H, W) in
     [0, 1], the image that is to be made; displacement, float32 (2, H, W), x then y in pixels.
+    markers: bool (H, W), letters and labels burned into the image, or None where nobody knows.
     A stack of slices round the one in question is a case with the slices as channels, an image pair likewise.
     """
 
@@ -80,6 +81,7 @@ class Case:
     segments: Mapping[str, Mask] = field(default_factory=dict)
     wanted: Floats | None = None
     displacement: Floats | None = None
+    markers: Mask | None = None
 
     def __post_init__(self) -> None:
         if not NAME.match(self.id):
@@ -125,16 +127,22 @@ def check_boxes(case: Case) -> None:
 
 def check_dense(case: Case) -> None:
     """Raise InputError if a reference in pixels has another size than the image, or another type."""
-    size = (case.height, case.width)
-    given = {f"segments[{name!r}]": (mask, np.bool_, 2) for name, mask in case.segments.items()}
+    for name, mask in case.segments.items():
+        _check_part(case, f"segments[{name!r}]", mask, (np.bool_, 2))
+    if case.markers is not None:
+        _check_part(case, "markers", case.markers, (np.bool_, 2))
     if case.wanted is not None:
         check_pixels(case.wanted, f"case {case.id}: the wanted image")
-    for name, part in (("wanted", case.wanted), ("displacement", case.displacement)):
-        given |= {} if part is None else {name: (part, np.float32, 3)}
-    for name, (part, kind, axes) in given.items():
-        if part.ndim != axes or part.dtype != kind or part.shape[-2:] != size:
-            raise InputError(f"case {case.id}: {name} is {part.dtype} {part.shape}; expected {np.dtype(kind)} with "
-                             f"{axes} axes, the last two of {size} as the image")
+        _check_part(case, "wanted", case.wanted, (np.float32, 3))
+    if case.displacement is not None:
+        _check_part(case, "displacement", case.displacement, (np.float32, 3))
+
+
+def _check_part(case: Case, name: str, part: Floats | Mask, wanted: tuple[type, int]) -> None:
+    kind, axes = wanted
+    if part.ndim != axes or part.dtype != kind or part.shape[-2:] != (case.height, case.width):
+        raise InputError(f"case {case.id}: {name} is {part.dtype} {part.shape}; expected {np.dtype(kind)} with "
+                         f"{axes} axes, the last two of {(case.height, case.width)} as the image")
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ class Prediction:
 
     scores: class name to image-level score in [0, 1]; for a detector the best box of that class.
     dense: what a model answers in pixels, float32 (H, W) in original pixels by name: the probability of each class of
-    a segmenter, "image" (or "image 0" ...) of a generator, "rebuilt" of an autoencoder, "dx" and "dy" in pixels.
+    a segmenter, "image" (or "image 0" ...) of a generator, "error" of an autoencoder, "dx" and "dy" in pixels.
     """
 
     case: str

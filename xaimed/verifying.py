@@ -15,11 +15,16 @@ from xaimed.store import tree_digest
 
 
 def verify(run: Run) -> tuple[list[str], int]:
-    """One line for each thing that changed, and how many things were checked."""
+    """One line for each thing that changed, and how many things were checked.
+
+    Raises StoreError where the clock of the log goes backwards.
+    """
     try:
         entries = run.log_entries()
     except StoreError as problem:
         return [str(problem), *_files(run)[0]], 1 + _files(run)[1]
+    if ledger.backwards(entries):
+        raise StoreError(f"{run.path / 'log.jsonl'}: {ledger.backwards(entries)}; the order of events is not proven")
     problems, checked = _files(run)
     problems += _sealed(run, entries)
     reports = {name: digest for entry in entries if entry.event == "report" for name, digest in entry.facts.items()}

@@ -82,4 +82,5 @@ def scene(
         layers={name: part for name, part in network.named_modules() if isinstance(part, nn.Conv2d)},
         place=lambda values: values,
         chunk=chunk,
+        evidence=lambda batch: batch.mean(1) * score(batch).detach()[:, None, None],
     )

@@ -26,6 +26,12 @@ class Corner(nn.Module):
         features = self.act(self.blur(images))
         return 8 * features[:, :, LOW - 4:HIGH + 4, LOW - 4:HIGH + 4].mean(dim=(1, 2, 3))
 
+    def evidence(self, images: Tensor) -> Tensor:
+        """(B, H, W): what each place adds to the mean."""
+        inside = torch.zeros(SIDE, SIDE)
+        inside[LOW - 4:HIGH + 4, LOW - 4:HIGH + 4] = 8 / (HIGH - LOW + 8) ** 2
+        return self.act(self.blur(images)).mean(dim=1) * inside
+
 
 def corner_scene() -> Scene:
     """An image of zeros with one bright square of 16 x 16 pixels on weak noise, its score and its lesion."""
@@ -44,4 +50,4 @@ def corner_scene() -> Scene:
 
     return Scene(case="corner", target="bright", image=image, tissue=torch.ones(SIDE, SIDE, dtype=torch.bool),
                  score=network, similarity=similarity, network=network, layers={"act": network.act},
-                 place=lambda values: np.asarray(values, np.float32), lesion=lesion)
+                 place=lambda values: np.asarray(values, np.float32), lesion=lesion, evidence=network.evidence)

@@ -74,3 +74,13 @@ def test_options_are_checked() -> None:
         planted.open(DataRequest("planted", options={"cause": "lession"}))
     with pytest.raises(PlanError, match="patients"):
         planted.open(DataRequest("planted", options={"patient": "3"}))
+
+
+def test_the_markers_are_the_letters_and_the_ring_where_there_is_one() -> None:
+    for index, row in enumerate(DATA.rows):
+        burned = DATA[index].markers
+        assert burned is not None
+        assert burned.any()
+        ring = DATA.masks(index)["marker"]
+        assert not (ring & ~burned).any()
+        assert bool((burned & ring).any()) == (row.groups["marker"] == "yes")

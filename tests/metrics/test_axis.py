@@ -89,6 +89,21 @@ def test_without_room_between_null_and_ceiling_there_is_no_skill() -> None:
     assert table["explainability"].iloc[0] == pytest.approx(1.0)
 
 
+def test_a_metric_without_room_for_most_maps_is_left_out_for_all_and_named() -> None:
+    """Deletion: two of the three methods' nulls lie at the ceiling; the third is not judged by it alone."""
+    scores = [r for name, null in (("a", 0.02), ("b", 0.03), ("c", 0.5), ("random_map", 0.5))
+              for r in (*faithful("c000", name, 0.8, 0.0), *ends("c000", name, (0.6, null)))]
+    found = pd.DataFrame(scores).drop_duplicates(["case", "target", "method", "metric", "condition"])
+    skills = table_of(found).set_index(["method", "metric"])["skill"]
+    for fill in ("blur", "noise"):
+        assert skills.xs(f"deletion_auc[{fill}]", level="metric").isna().all()
+        assert skills.xs(f"insertion_auc[{fill}]", level="metric").to_numpy() == pytest.approx(0.5)
+    table = axis(run_of(scores), FEW).set_index("method")
+    assert set(table["left_out"]) == {"deletion_auc[blur], deletion_auc[noise]"}
+    assert table.loc["a", "no_room"] == pytest.approx(0.5)
+    assert table.loc["c", "no_room"] == 0.0
+
+
 def test_only_metrics_with_both_ends_and_clean_rows_count() -> None:
     scores = [row("c000", "m", "insertion_auc[blur]", 0.9), row("c000", "m", "insertion_auc[blur]", 0.0, condition="p"),
               row("c000", "m", "deletion_auc[blur]", 0.1), row("c000", "m", "deletion_auc[blur]", 0.5, condition=OTHER),

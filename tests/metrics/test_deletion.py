@@ -9,7 +9,7 @@ from tests.scenery import Counted, disc, scene
 from xaimed.metrics.deletion import METRIC, Deletion
 from xaimed.metrics.explained import Explained
 from xaimed.metrics.insertion import Insertion
-from xaimed.metrics.removal import Removal, Sweep
+from xaimed.metrics.removal import Removal, Sweep, by_region
 from xaimed.perturb import fill
 from xaimed.scene import Scene
 from xaimed.types import Floats
@@ -50,6 +50,38 @@ def test_sum_of_pixels_has_its_closed_form(partial: bool) -> None:
     assert deleted == pytest.approx(by_hand(values, mask, descending=True), abs=1e-3)
     assert inserted == pytest.approx(by_hand(values, mask, descending=False), abs=1e-3)
     assert deleted < 0.5 < inserted
+
+
+def test_by_region_is_the_mean_of_each_square_and_nothing_in_air() -> None:
+    tissue = torch.zeros(EDGE, EDGE, dtype=torch.bool)
+    tissue[:, :16] = True
+    values = np.random.default_rng(0).random((EDGE, EDGE)).astype(np.float32)
+    found = by_region(values, tissue, 8)
+    for row in range(0, EDGE, 8):
+        for column in (0, 8):
+            square = slice(row, row + 8), slice(column, column + 8)
+            assert found[square] == pytest.approx(values[square].mean(), rel=1e-5)
+    assert not found[:, 16:].any()
+
+
+def test_grain_that_knows_nothing_is_no_ceiling_once_squares_are_removed() -> None:
+    """A similarity that any scattered change of an even image destroys: noise deletes it by pixels, not by squares."""
+    place = disc(EDGE, 8, 8, 4)
+    image = torch.where(torch.from_numpy(place), 0.9, 0.3)[None, None]
+
+    def left(x: Tensor) -> Tensor:
+        seen = x[:, 0][:, torch.from_numpy(place)].mean(1)
+        grain = (x[:, 0, :, 1:] - x[:, 0, :, :-1]).abs().mean((1, 2))
+        return ((seen - 0.3) / 0.6).clamp(0, 1) * torch.exp(-40 * (grain - 0.025).clamp_min(0))
+
+    of, noise = scene(image, left), np.random.default_rng(1).random((EDGE, EDGE)).astype(np.float32)
+    fields = {"fills": ("noise",), "steps": 8}
+    pixels, squares = ({name: Deletion(**fields, regions=regions)(viewed(of, values))["[noise]"]  # type: ignore[arg-type]
+                        for name, values in (("cause", place.astype(np.float32)), ("noise", noise))}
+                       for regions in (0, 16))
+    assert squares["cause"] < 0.3
+    assert squares["noise"] - squares["cause"] > 0.1
+    assert squares["noise"] - squares["cause"] > pixels["noise"] - pixels["cause"]
 
 
 def test_for_a_sum_deletion_and_insertion_mirror_each_other() -> None:

@@ -76,7 +76,7 @@ def test_a_plan_sets_the_fields_of_a_metric() -> None:
     assert deletion == Deletion(fills=("blur", "noise"), steps=6)
     assert pointing == PointingGame()
     for wrong in ({"stpes": 6}, {"better": "higher"}):
-        with pytest.raises(PlanError, match="fills, seed, steps"):
+        with pytest.raises(PlanError, match="fills, regions, seed, steps"):
             explanation_metrics(["deletion"], {"deletion": wrong})
 
 

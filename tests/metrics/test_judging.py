@@ -144,7 +144,7 @@ def test_a_point_that_is_no_number_is_refused() -> None:
 
 def test_the_metrics_come_in_their_order() -> None:
     assert [metric.name for metric in model_metrics()] == [
-        "roc", "partial_auc", "operating", "confusion", "froc", "afroc", "average_precision", "views", "calibration",
+        "roc", "multiclass", "partial_auc", "operating", "confusion", "froc", "afroc", "average_precision", "views", "calibration",
         "calibration_line", "decision_curve", "subgroups"]
 
 

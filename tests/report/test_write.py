@@ -88,9 +88,10 @@ def test_a_case_page_holds_its_rows(reported: Run) -> None:
 
 def test_attachments_are_the_files_of_the_run(reported: Run) -> None:
     with pikepdf.open(reported.path / "report.pdf") as pdf:
-        assert set(pdf.attachments) == {"run.json", "results.json", "findings.json", "plan.toml"}
-        for name, spec in pdf.attachments.items():
-            assert spec.get_file().read_bytes() == (reported.path / name).read_bytes()
+        assert set(pdf.attachments) == {"run.json", "results.json", "findings.json", "plan.toml", "scores.csv",
+                                        "model-card.xml"}
+        for name in ("run.json", "results.json", "findings.json", "plan.toml"):
+            assert pdf.attachments[name].get_file().read_bytes() == (reported.path / name).read_bytes()
     with pikepdf.open(reported.path / "cases" / "ex001.pdf") as pdf:
         rows = json.loads(pdf.attachments["ex001.json"].get_file().read_bytes())
     assert rows["cases"][0]["patient"] == "p000"

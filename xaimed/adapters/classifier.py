@@ -75,6 +75,16 @@ class Classifier(WholeImage):
                              f"expected {count}, one a class ({', '.join(self.classes)}): give as many classes")
         return found.reshape(-1, count)
 
+    def own(self, evidence: Tensor, target: Target) -> Tensor:
+        """(B, h, w): the evidence for the class, less that for the other class of a contrast."""
+        asked, count = class_name(target.name, self.classes), len(self.classes)
+        planes = torch.cat([-evidence, evidence], dim=1) if (count, evidence.shape[1]) == (2, 1) else evidence
+        if planes.shape[1] != count:
+            raise ModelError(f"{self.file.architecture!r} gives evidence for {evidence.shape[1]} classes; expected "
+                             f"{count} ({', '.join(self.classes)})")
+        found = planes[:, self.classes.index(asked.label)]
+        return found - planes[:, self.classes.index(asked.other)] if asked.other else found
+
     def _value(self, output: Tensor, asked: ClassName) -> Tensor:
         logits, index = self.logits(output, asked.step), self.classes.index(asked.label)
         if asked.kind == "contrast":

@@ -17,7 +17,8 @@ class Energy(WholeImage):
     """A network that gives the free energy (B,) of images (B, C, h, w), as a Model.
 
     If the network has a method `free_energy` it is asked instead of `forward`. A free energy has no natural zero: the
-    image gets a score in [0, 1] only with a slope and an intercept for "energy" in the file's calibration.
+    image gets a score in [0, 1], for its only class or "energy", with a slope and an intercept for "energy" in the
+    file's calibration alone.
     """
 
     kind = "energy"
@@ -30,12 +31,13 @@ class Energy(WholeImage):
         return free_energy(found)
 
     def prediction(self, seen: Seen) -> Prediction:
-        """The calibrated score of "energy", or none."""
+        """The calibrated score of the class, or none."""
         line = self.file.calibration.get("energy")
         if not line:
             return Prediction(seen.case.id)
+        label = self.classes[0] if self.classes else "energy"
         logit = float(line["slope"]) * float(seen.output[0]) + float(line["intercept"])
-        return Prediction(seen.case.id, scores={"energy": 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))})
+        return Prediction(seen.case.id, scores={label: 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))})
 
     def shown(self, seen: Seen) -> list[Target]:
         """The free energy."""

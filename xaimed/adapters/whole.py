@@ -20,6 +20,7 @@ from xaimed.errors import ModelError
 from xaimed.features import features
 from xaimed.imaging.geometry import inverse, map_boxes, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
+from xaimed.patches import evidence_on, gives_evidence
 from xaimed.scene import Joint, Scene
 from xaimed.targets import Edges, Scalar, Target
 from xaimed.types import Case, Floats, Prediction
@@ -186,7 +187,17 @@ class WholeImage(ABC):
             network=self.network, layers=seen.layers, place=placed(seen.prepared),
             lesion=None if lesion is None else self._inside(seen, lesion.astype(np.float32)),
             chunk=max(1, min(32, PIXELS_AT_ONCE // (height * width) * (1 if self.device == "cpu" else 8))),
-            joint=joint, column=column, layer=seen.layer)
+            joint=joint, column=column, layer=seen.layer, evidence=self._evidence(scalar.target))
+
+    def _evidence(self, target: Target) -> Callable[[Tensor], Tensor] | None:
+        if not gives_evidence(self.network):
+            return None
+        return lambda images: self.own(evidence_on(self.network, self.normalised(images)), target)
+
+    def own(self, evidence: Tensor, target: Target) -> Tensor:
+        """(B, h, w): the network's own evidence (B, K, h, w) for a target: that of its class, or the only one."""
+        known = target.label in self.classes and evidence.shape[1] == len(self.classes)
+        return evidence[:, self.classes.index(target.label) if known else 0]
 
     def _inside(self, seen: Seen, mask: Floats) -> Tensor:
         height, width = seen.image.shape[-2:]

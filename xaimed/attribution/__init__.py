@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xaimed.attribution.method import Method as Method
     from xaimed.attribution.occlusion import Occlusion as Occlusion
     from xaimed.attribution.odam import ODAM as ODAM
+    from xaimed.attribution.own_evidence import OwnEvidence as OwnEvidence
     from xaimed.attribution.partition_shap import PartitionSHAP as PartitionSHAP
     from xaimed.attribution.random_map import RandomMap as RandomMap
     from xaimed.attribution.rise import RISE as RISE

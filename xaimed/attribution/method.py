@@ -164,7 +164,8 @@ def _counted(scenes: Sequence[Scene], counter: _Counter) -> list[Scene]:
         joint = replace(joint, scores=_numbers(counter.of(joint.scores), scenes[0], (joint.size,)), stages=stages,
                         similarities=counter.of(joint.similarities))
     return [replace(scene, score=_numbers(counter.of(scene.score), scene, ()), chunk=_chunk(scene), joint=joint,
-                    similarity=counter.of(scene.similarity)) for scene in scenes]
+                    similarity=counter.of(scene.similarity),
+                    evidence=scene.evidence and counter.of(scene.evidence)) for scene in scenes]
 
 
 def _numbers(score: Score, scene: Scene, shape: tuple[int, ...]) -> Score:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from xaimed.errors import InputError, ModelError, TargetError
 from xaimed.features import features
 from xaimed.hooks import frozen, seeds_kept
+from xaimed.patches import evidence_on, gives_evidence
 from xaimed.scene import Scene
 from xaimed.targets import Target
 from xaimed.types import Case, Floats
@@ -107,8 +108,13 @@ def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Gro
             network=model,
             layers=found.layers,
             place=_as_is,
+            evidence=_evidence(model, target),
         )
         yield index, [(scene, image[0].float().cpu().numpy())]
+
+
+def _evidence(model: nn.Module, target: int) -> Callable[[Tensor], Tensor] | None:
+    return (lambda images: evidence_on(model, images)[:, target]) if gives_evidence(model) else None
 
 
 def _batch(model: nn.Module, images: Tensor | NDArray[np.floating]) -> Tensor:

@@ -125,13 +125,15 @@ def _run_tables(options: argparse.Namespace) -> int:
     given = options.positive or (plan.judging.positive if options.plan else "")
     readers, columns = tuple(options.reader_column), tuple(options.score_column)
     sheet = read_scoresheet(SheetRequest(*files, given, (*columns, *(readers if columns else ())), readers))
-    judging = replace(plan.judging, positive=sheet.positive)
+    judging = replace(plan.judging, positive=sheet.positive,
+                      prevalence=plan.judging.prevalence if options.prevalence is None else options.prevalence,
+                      margin=plan.judging.margin if options.margin is None else options.margin)
     judge_options = JudgeOptions(judging.hit_rules, judging.resamples, plan.seed, sheet.positive,
-                                 smallest_cell=judging.smallest_cell, prevalence=options.prevalence)
+                                 smallest_cell=judging.smallest_cell, prevalence=judging.prevalence)
     text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))
     out = Path(options.out) if options.out else Path("runs") / f"{files[0].stem}-{_now()}"
     finished = run_table_audit(TableAudit(sheet, judge_options, text, out, files, options.operating_point,
-                                          options.margin))
+                                          judging.margin))
     return _tell(finished, write_reports(finished, cases=()), options.json)
 
 

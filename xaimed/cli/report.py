@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from xaimed.errors import InputError
 from xaimed.report.write import write_reports
 from xaimed.run import Run
 
+if TYPE_CHECKING:
+    from xaimed.report.signature import Signer
+
+VARIABLE = "XAIMED_SIGN_PASSWORD"
 EXAMPLES = """examples:
   xaimed report runs/demo
   xaimed report runs/demo --case mdb001 --case mdb002
   xaimed report runs/demo --no-cases
+  xaimed report runs/demo --sign key.p12 --password-file key.txt --signer-reason "Reviewed and approved"
 """
 
 
@@ -22,15 +30,40 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                                    description="Write report.pdf and cases/<case>.pdf into a run folder. The same "
                                                "run gives the same bytes.", epilog=EXAMPLES)
     parser.add_argument("run", metavar="RUN", type=Path, help="a run folder that `xaimed audit` wrote")
+    _add_signing(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--case", metavar="ID", action="append", dest="cases", help="only this case page; repeatable")
     which.add_argument("--no-cases", action="store_true", help="no case pages")
 
 
+def _add_signing(parser: argparse.ArgumentParser) -> None:
+    signing = parser.add_argument_group("signing report.pdf (PAdES); no network is used without --timestamp")
+    signing.add_argument("--sign", metavar="KEY.p12", type=Path, help="key and certificate of the signer, PKCS#12")
+    signing.add_argument("--password-file", metavar="FILE", type=Path,
+                         help=f"its first line is the key's password (default: the variable {VARIABLE})")
+    signing.add_argument("--signer-reason", metavar="TEXT", default="", help="the meaning of the signature")
+    signing.add_argument("--timestamp", metavar="URL", default="", help="an RFC 3161 time-stamp server")
+
+
+def _signer(options: argparse.Namespace) -> Signer | None:
+    if options.sign is None:
+        given = [name for name in ("password_file", "signer_reason", "timestamp") if getattr(options, name)]
+        if given:
+            raise InputError(f"--{given[0].replace('_', '-')} without --sign; expected --sign KEY.p12 with it")
+        return None
+    from xaimed.report.signature import Signer, Signing
+
+    password = os.environ.get(VARIABLE, "").encode()
+    if options.password_file is not None:
+        password = b"".join(options.password_file.read_bytes().splitlines()[:1])
+    return Signer(Signing(options.sign, password, options.signer_reason, options.timestamp))
+
+
 def run(options: argparse.Namespace) -> int:
     """0 when all files are written."""
     cases: list[str] | None = [] if options.no_cases else options.cases
-    paths = write_reports(Run.open(options.run), cases, _progress if sys.stderr.isatty() else None)
+    opened = Run.open(options.run)
+    paths = write_reports(opened, cases, _progress if sys.stderr.isatty() else None, _signer(options))
     print(paths[0])
     if len(paths) > 1:
         print(f"{paths[1].parent}: {len(paths) - 1} case page{'' if len(paths) == 2 else 's'}")

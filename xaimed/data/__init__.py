@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-ENGINE = frozenset({"annotations", "dataset", "describe", "reference", "scores", "scoresheet", "split", "textsheet"})
+ENGINE = frozenset({
+    "annotations", "copies", "dataset", "describe", "fields", "listed", "masks", "mias_windows", "npz", "pairs",
+    "reference", "scores", "scoresheet", "split", "t1head", "textsheet", "volumes"})

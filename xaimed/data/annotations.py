@@ -46,10 +46,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The records of a folder, and the classes in the order that the file gives (else sorted)."""
+    """The records of a folder, the classes in the order that the file gives (else sorted), and boxes left out."""
 
     records: tuple[Record, ...]
     classes: tuple[str, ...]
+    left_out: int = 0
 
     @property
     def boxed(self) -> bool:
@@ -224,15 +225,20 @@ class _NoDoctype(ET.TreeBuilder):
         raise InputError("it holds a document type definition; expected plain VOC XML: take the DOCTYPE out")
 
 
-def read_voc(paths: Sequence[Path], where: Path) -> Annotations:
-    """The annotations of VOC files, one an image. Raises InputError if there are none."""
+def read_voc(paths: Sequence[Path], where: Path, skip_empty: bool = False) -> Annotations:
+    """The annotations of VOC files, one an image.
+
+    skip_empty: leave boxes whose corners are one point out, and count them. Raises InputError if there is no file.
+    """
     if not paths:
         raise InputError(f"{where}: no .xml file; expected one Pascal VOC file for each image")
-    records = tuple(_voc_record(path) for path in paths)
-    return Annotations(records, _classes(records))
+    read = [_voc_record(path, skip_empty) for path in paths]
+    records = tuple(record for record, _ in read)
+    return Annotations(records, _classes(records), sum(skipped for _, skipped in read))
 
 
-def _voc_record(path: Path) -> Record:
+def _voc_record(path: Path, skip_empty: bool) -> tuple[Record, int]:
+    """The record of a file, and how many boxes were left out."""
     try:
         parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - _NoDoctype refuses entities
         root = ET.fromstring(path.read_bytes(), parser)  # noqa: S314
@@ -242,11 +248,19 @@ def _voc_record(path: Path) -> Record:
         raise InputError(f"{path}: {error}") from error
     if root.tag != "annotation":
         raise InputError(f"{path}: begins with <{root.tag}>; expected <annotation> of Pascal VOC")
-    boxes = tuple(_voc_box(item, path) for item in root.iter("object"))
+    objects = list(root.iter("object"))
+    kept = [item for item in objects if not (skip_empty and _is_point(item))]
+    boxes = tuple(_voc_box(item, path) for item in kept)
     size = [root.findtext(f"size/{side}") for side in ("width", "height")]
     known = (int(_number(size[0], str(path))), int(_number(size[1], str(path)))) if all(size) else None
-    return Record(_voc_text(root, "filename", path), None if boxes else "normal", boxes,
-                  size=known if known and all(known) else None)
+    record = Record(_voc_text(root, "filename", path), None if boxes else "normal", boxes,
+                    size=known if known and all(known) else None)
+    return record, len(objects) - len(kept)
+
+
+def _is_point(item: ET.Element) -> bool:
+    corners = [[item.findtext(f"bndbox/{axis}{end}") for axis in "xy"] for end in ("min", "max")]
+    return corners[0] == corners[1]
 
 
 def _voc_text(item: ET.Element, name: str, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A folder of DICOM, PNG, TIFF, PGM or JPEG images, with COCO, Pascal VOC or CSV annotations or none.
+"""A folder of DICOM, PNG, TIFF, PGM or JPEG images, with COCO, VOC or CSV annotations, masks or none; or volumes.
 
 Cases and patients get pseudonyms made from the digests of their pixels: neither file names nor patient
 numbers, which may name a person, go any further than this module.
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xaimed.data.annotations import Annotations, Record, read_annotations
-from xaimed.data.dataset import CaseRow, DataRequest
+from xaimed.data.dataset import CaseRow, DataRequest, Dataset
+from xaimed.data.pairs import has_masks, pairs
 from xaimed.data.split import patient_split
+from xaimed.data.volumes import is_volume, volumes
 from xaimed.errors import InputError, NotFound
 from xaimed.imaging.decoded import Decoded
 from xaimed.imaging.dicom import patient_key
@@ -69,20 +71,38 @@ def open_files(paths: Sequence[Path], annotations: Path | None = None, name: str
     return FolderDataset(paths, read_annotations(annotations) if annotations else None, name)
 
 
-def open(request: DataRequest) -> FolderDataset:
-    """The dataset of the folder `request.root`, with subfolders.
+def open(request: DataRequest) -> Dataset:
+    """The dataset of the folder `request.root`, with subfolders; of a file, where it is a volume.
 
+    A folder with `images/` and `masks/` or `labels/` is for segmentation; NIfTI files and TIFF of several pages give
+    their slices (see `volumes`), and so does a DICOM series where the option form is given.
     Without `request.annotations`, annotations.csv or annotations.json in the folder, or .xml files in it or
     in its folder `annotations`, are taken. Raises NotFound for no folder, InputError for a folder without
     images.
     """
     folder = request.root
+    if folder is not None and not request.annotations and folder.exists():
+        other = _other(folder, request)
+        if other is not None:
+            return other
     if folder is None or not folder.is_dir():
         raise NotFound(f"no folder {folder}; expected a folder of DICOM, PNG, TIFF, PGM or JPEG images: "
                        "check the path")
     files = image_files(folder)
     given = request.annotations or _annotations_in(folder)
     return FolderDataset(files, read_annotations(given) if given else None, "folder", request.seed)
+
+
+def _other(folder: Path, request: DataRequest) -> Dataset | None:
+    """The dataset of a folder of volumes or of images with masks, or of one volume; None for any other."""
+    if folder.is_file():
+        return volumes([folder], request) if is_volume(folder) else None
+    if has_masks(folder):
+        return pairs(request)
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and is_volume(path)]
+    if found or "form" in request.options:
+        return volumes(found or [folder], request)
+    return None
 
 
 def image_files(folder: Path) -> list[Path]:

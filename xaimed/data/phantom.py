@@ -89,7 +89,8 @@ def phantom_case(row: CaseRow, image: PhantomImage) -> Case:
         masks=np.stack([lesion.mask for lesion in lesions]) if lesions else None,
         groups={**row.groups, "site": image.site, "density": image.density,
                 "marker": "yes" if image.marker.any() else "no"},
-        spacing_mm=image.spacing_mm, digest=hashlib.sha256(image.image.tobytes()).hexdigest(), synthetic=True)
+        spacing_mm=image.spacing_mm, digest=hashlib.sha256(image.image.tobytes()).hexdigest(), synthetic=True,
+        markers=image.marker)
 
 
 def open(request: DataRequest) -> Phantoms:

@@ -80,7 +80,7 @@ class Planted:
             id=row.case, patient=row.patient, split=row.split, image=drawn.pixels, label=row.label,
             boxes=tuple(Box("positive", *mask_box(mask)) for mask in masks),
             masks=np.stack(masks) if masks else None, groups=row.groups, spacing_mm=drawn.image.spacing_mm,
-            digest=hashlib.sha256(drawn.pixels.tobytes()).hexdigest(), synthetic=True)
+            digest=hashlib.sha256(drawn.pixels.tobytes()).hexdigest(), synthetic=True, markers=drawn.burned)
 
     def masks(self, index: int) -> dict[str, Mask]:
         """bool (H, W) for each of CAUSES: where it is in the image; empty where the image goes without."""
@@ -92,11 +92,15 @@ class Planted:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """An image with its ring: pixels float32 (1, H, W) in [0, 1]; ring bool (H, W), the filled disc."""
+    """An image with its ring: pixels float32 (1, H, W) in [0, 1]; ring bool (H, W), the filled disc.
+
+    burned: bool (H, W), all that is burned in: the letters, and the ring where the image has it.
+    """
 
     image: PhantomImage
     pixels: Floats
     ring: Mask
+    burned: Mask
 
 
 def _causes(drawn: _Drawn, cause: str) -> list[Mask]:
@@ -157,7 +161,7 @@ def _without_cause(data: Planted, index: int) -> _Drawn:
     rng = _stream(data.seed, number, place, "grain")
     grey = (image.image + _grain(image.tissue, GRAIN[traits["texture"]], rng)) * (1 - opaque) + opaque * _BURNED_IN
     pixels = np.asarray(np.clip(grey, 0, WHITE)[None] / WHITE, np.float32)
-    return _Drawn(image, pixels, ring > 0)
+    return _Drawn(image, pixels, ring > 0, opaque > 0)
 
 
 def _drawn(data: Planted, index: int) -> _Drawn:

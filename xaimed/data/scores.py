@@ -27,7 +27,8 @@ class ModelScores:
     """The outputs of one model. predictions: the table of a run, condition "clean".
 
     answered: the cases with an output, sorted. missing, indeterminate: those without one, and those for which the
-    model said that it cannot tell. silent: cases without any row, taken as images without a mark.
+    model said that it cannot tell. silent: cases without any row, taken as images without a mark. partial: classes
+    that have a score on some of the answered cases only, and are therefore left out.
     """
 
     name: str
@@ -36,6 +37,12 @@ class ModelScores:
     missing: tuple[str, ...] = ()
     indeterminate: tuple[str, ...] = ()
     silent: int = 0
+    partial: tuple[str, ...] = ()
+
+    def unscored(self, labels: Sequence[str]) -> list[str]:
+        """Those of the labels that have no score in a model which scores several classes; none for any other."""
+        found = set(self.predictions["label"]) | set(self.partial)
+        return [label for label in labels if label not in found] if len(found) > 1 else []
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,8 @@ def _classified(name: str, rows: Sequence[Output], reference: Reference) -> Mode
     classes = {label for _, label in given}
     whole = [label for label in sorted(classes) if all((case, label) in given for case in answered)]
     table = [_row(case, label, label, given[case, label], NO_BOX) for case in answered for label in whole]
-    return ModelScores(name, tables.frame("predictions", table), answered, missing, unsure)
+    partial = tuple(sorted(classes - set(whole)))
+    return ModelScores(name, tables.frame("predictions", table), answered, missing, unsure, partial=partial)
 
 
 def _detected(name: str, rows: Sequence[Output], reference: Reference) -> ModelScores:

@@ -3,7 +3,8 @@
 truth: a row a reference box, or a row a case where nothing is boxed; columns case, label, x0, y0, x1, y1,
 patient, split, lesion (one name for a lesion seen in several views), spacing_mm; any other column is a group.
 predictions: a row a box or a class score; columns case, label (or target), x0, y0, x1, y1 and score, or several
-score columns, one a model. A file without box columns is a classification: a row a case and class.
+score columns, one a model. A file without box columns is a classification: a row a case and class, or a row a case
+with a score column for each class, named after it.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ def read_scoresheet(request: SheetRequest) -> Scoresheet:
     labels = sorted({text for text in truth.column("label") if text})
     positive = _positive(labels, request.positive, task)
     reference = read_reference(truth, outputs, positive, task)
+    outputs = _by_class(outputs, labels, request) if task == "classification" else outputs
     columns = score_columns(outputs, request.score_columns)
     if not columns:
         raise InputError(f"{outputs.path.name} has no column score; found {', '.join(outputs.columns)}: add it, or "
@@ -89,7 +91,8 @@ def read_scoresheet(request: SheetRequest) -> Scoresheet:
     readers = {name: scores for name, scores in found.items() if name in people}
     if not models:
         models, readers = readers, {}
-    return Scoresheet(task, positive, reference, models, readers, (*reference.notes, *_silent(models, task)))
+    return Scoresheet(task, positive, reference, models, readers, (*reference.notes, *_silent(models, task),
+                                                                *_unscored(models, task, reference.labels)))
 
 
 def _task(truth: TextSheet, outputs: TextSheet) -> str:
@@ -104,6 +107,14 @@ def _task(truth: TextSheet, outputs: TextSheet) -> str:
             return "classification"
         truth.need(*EDGES)
     return "detection"
+
+
+def _by_class(outputs: TextSheet, labels: Sequence[str], request: SheetRequest) -> TextSheet:
+    """A row a case and class, where the score columns are named after two classes or more; else as it is."""
+    named = score_columns(outputs, request.score_columns)
+    if len(named) < 2 or not set(named) <= set(labels) or {"label", "target"} & set(outputs.columns):
+        return outputs
+    return outputs.stacked(named, "label", "score")
 
 
 def _positive(labels: Sequence[str], given: str, task: str) -> str:
@@ -133,6 +144,16 @@ def _silent(models: Mapping[str, ModelScores], task: str) -> list[str]:
         return []
     return [f"{scores.silent} cases have no row for {name}: taken as images on which it marked nothing"
             for name, scores in models.items() if scores.silent]
+
+
+def _unscored(models: Mapping[str, ModelScores], task: str, labels: Sequence[str]) -> list[str]:
+    """One sentence for each class of the reference that a model of several classes does not score throughout."""
+    if task != "classification":
+        return []
+    none = [f"{name} gives no score of class {label}: it can never be the class that the model names"
+            for name, scores in models.items() for label in scores.unscored(labels)]
+    return none + [f"{name} scores class {label} on some of its cases only: that class is left out"
+                   for name, scores in models.items() for label in scores.partial]
 
 
 def same_cases(models: Sequence[ModelScores]) -> list[str]:

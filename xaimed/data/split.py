@@ -19,9 +19,7 @@ def patient_split(patients: Sequence[str], seed: int = 0,
     80/10/10 to within one patient. Repeated patients count once. The order of the arguments does not matter;
     three or more patients fill all three splits. Raises InputError if a patient has two strata.
     """
-    stratum = _strata(patients, strata)
-    # Systematic sampling along one list, ordered by stratum and shuffled by hash inside each.
-    line = sorted(stratum, key=lambda patient: (stratum[patient], _shuffle(patient, seed)))
+    line = _line(patients, seed, strata)
     count = len(line)
     held = max(1, round(count * SHARE)) if count >= 3 else 0
     splits = dict.fromkeys(line, "train")
@@ -29,6 +27,38 @@ def patient_split(patients: Sequence[str], seed: int = 0,
         splits[line[int((turn + 0.35) * count / held)]] = "val"
         splits[line[int((turn + 0.75) * count / held)]] = "test"
     return splits
+
+
+def held_out(units: Sequence[str], share: float, seed: int = 0, strata: Sequence[str] | None = None) -> set[str]:
+    """The share of the units (patients, say) that is held out: the same wherever it is computed, alike in each stratum.
+
+    At least one of two or more. Raises InputError if a unit has two strata.
+    """
+    line = _line(units, seed, strata)
+    held = max(1, round(len(line) * share)) if len(line) > 1 else 0
+    return {line[int((turn + 0.5) * len(line) / held)] for turn in range(held)}
+
+
+def joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of `count` things the least number of its group, where pairs join things to groups."""
+    parent = list(range(count))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    return [root(i) for i in range(count)]
+
+
+def _line(units: Sequence[str], seed: int, strata: Sequence[str] | None) -> list[str]:
+    """The units once each, for systematic sampling: ordered by stratum and shuffled by hash inside each."""
+    stratum = _strata(units, strata)
+    return sorted(stratum, key=lambda unit: (stratum[unit], _shuffle(unit, seed)))
 
 
 def _strata(patients: Sequence[str], strata: Sequence[str] | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,18 @@ class TextSheet:
         """Whether a column holds numbers only, some of them, gaps and words for no answer left out."""
         given = [t for t in self.column(name) if t.lower() not in MISSING | INDETERMINATE]
         return bool(given) and all(_is_number(text) for text in given)
+
+    def stacked(self, named: Mapping[str, str], name: str, value: str) -> TextSheet:
+        """The sheet with a row for each row and each of the columns `named` (by what they stand for).
+
+        Column `name` says what a row stands for and column `value` holds the cell; lines stay those of the file.
+        """
+        kept = [i for i, column in enumerate(self.columns) if column not in named.values()]
+        places = {what: self.columns.index(column) for what, column in named.items()}
+        cells = tuple((*(row[i] for i in kept), what, row[place])
+                      for row in self.cells for what, place in places.items())
+        lines = tuple(line for line in self.lines for _ in places)
+        return TextSheet(self.path, (*(self.columns[i] for i in kept), name, value), cells, lines)
 
     def wrong(self, row: int, problem: str) -> InputError:
         """An error that names file and line."""

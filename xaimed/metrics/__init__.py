@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "criteria", "donor", "evidence", "explained",
                     "explaining", "gap", "imputation", "judged", "judging", "matching", "mrmc", "noninferiority",
-                    "oracle", "pixelwise", "readers", "removal", "reproducibility", "tuning",
+                    "oracle", "pixelwise", "readers", "removal", "reproducibility", "rungs", "tuning",
                     "yard"})
 
 

@@ -33,11 +33,14 @@ FAITHFULNESS = r"^(?:(?:insertion|deletion)_auc\[.+\]|road)$"
 PLAUSIBLE = "pointing_game"
 # Where the search itself gains less than this over another patient's map, there is nothing to find faithfully.
 ROOM = 0.05
+# A metric with room in fewer of the methods' maps than this share is left out for every method and every control: else
+# each method would be scored by metrics of its own.
+MOST = 0.5
 AGREED = 0.5
 KEYS = ["case", "target", "method", "metric"]
 COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
            "explainability_low", "explainability_high", "gate", "cases", "correlation", "null", "control", "agreement",
-           "no_room", "plausibility", "plausibility_low", "plausibility_high", "plausibility_name")
+           "no_room", "left_out", "plausibility", "plausibility_low", "plausibility_high", "plausibility_name")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,7 @@ class _Basis:
     skills: pd.DataFrame
     plausible: pd.DataFrame
     agreement: float
+    cramped: pd.DataFrame
 
 
 def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
@@ -71,7 +75,8 @@ def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
     both values over the same draws of patients, for a joint ellipse. null: "other patient", or "none" where that was
     not measured. control: random, edge and centre maps, which keep their number to show where knowing nothing
     stands. agreement: Kendall's W of the metrics over the methods that are no controls, NaN with fewer than 3.
-    no_room: the share of values left out because the ceiling lies less than ROOM above the null. plausibility: the
+    no_room: the share of values whose ceiling lies less than ROOM above the null. left_out: the metrics that this
+    takes out altogether, because so few maps have room in them; the same for every method. plausibility: the
     pointing game. options: by default those of the run's plan.
     """
     import pandas as pd
@@ -87,6 +92,12 @@ def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
     return table
 
 
+def drawn(run: Run, method: str, options: JudgeOptions | None = None) -> tuple[Array, Array]:
+    """(resamples,) each: accuracy, and explainability of a method, on the same draws of patients; whatever the gate."""
+    basis = _basis(run, options or _options(run))
+    return basis.accuracy.drawn, _mean_of(_by_case(basis.skills[basis.skills["method"] == method]), basis).drawn
+
+
 def _options(run: Run) -> JudgeOptions:
     plan, usual = run.plan.get("judging", {}), JudgeOptions()
     return JudgeOptions(resamples=int(plan.get("resamples", usual.resamples)),
@@ -96,9 +107,10 @@ def _options(run: Run) -> JudgeOptions:
 
 def _basis(run: Run, options: JudgeOptions) -> _Basis:
     draws = Resampling.of([str(p) for p in run.cases["patient"]], options.resamples, options.seed)
-    skills = skill_table(run.scores)
+    skills, cramped = skill_table(run.scores), _with_room(run.scores)
     owner = dict(zip(map(str, run.cases["case"]), map(str, run.cases["patient"]), strict=True))
-    return _Basis(owner, draws, _accuracy(run, options, draws), skills, _plausible(run.scores), agreement(skills))
+    return _Basis(owner, draws, _accuracy(run, options, draws), skills, _plausible(run.scores), agreement(skills),
+                  cramped)
 
 
 def _faithful(scores: pd.DataFrame) -> pd.DataFrame:
@@ -110,8 +122,22 @@ def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
     """The skill of each map in each faithfulness metric: columns case, target, method, metric, skill.
 
     Only where null and ceiling are known. A map that gave no number where the null did has skill 0: no better than
-    another patient's. NaN where the ceiling lies less than ROOM above the null.
+    another patient's. NaN where the ceiling lies less than ROOM above the null, and wherever the metric is one of
+    `left_out`.
     """
+    found = _with_room(scores)
+    return found.assign(skill=found["skill"].mask(found["metric"].isin(left_out(found))))
+
+
+def left_out(skills: pd.DataFrame) -> list[str]:
+    """The metrics in which fewer than MOST of the methods' maps have room, controls apart; sorted."""
+    own = skills[~skills["method"].isin(CONTROLS)]
+    roomy = (own if len(own) else skills).groupby("metric")["skill"].agg(lambda values: values.notna().mean())
+    return sorted(map(str, roomy.index[roomy < MOST]))
+
+
+def _with_room(scores: pd.DataFrame) -> pd.DataFrame:
+    """The skill of each map in each metric, NaN only where that map has no room."""
     rows = _faithful(scores)
     own, null, best = (rows[rows["condition"] == name].groupby(keys)["value"].mean().rename(column).reset_index()
                        for name, keys, column in ((CLEAN, KEYS, "m"), (OTHER, KEYS, "null"),
@@ -197,9 +223,15 @@ def _row(method: str, gate: str, basis: _Basis) -> dict[str, str | float | int |
             "explainability": skill.value, "explainability_low": skill.low, "explainability_high": skill.high,
             "gate": gate, "cases": skill.cases, "correlation": correlation(accuracy.drawn, skill.drawn),
             "null": OTHER if len(own) else "none", "control": method in CONTROLS, "agreement": basis.agreement,
-            "no_room": float(own["skill"].isna().mean()) if len(own) else math.nan,
+            "no_room": _share_without(basis.cramped, method), "left_out": ", ".join(left_out(basis.cramped)),
             "plausibility": point.value, "plausibility_low": point.low, "plausibility_high": point.high,
             "plausibility_name": PLAUSIBLE.replace("_", " ")}
+
+
+def _share_without(skills: pd.DataFrame, method: str) -> float:
+    """The share of a method's values without room; NaN for none."""
+    own = skills.loc[skills["method"] == method, "skill"]
+    return float(own.isna().mean()) if len(own) else math.nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,12 @@ class Contest:
         """Whether a patient has several cases."""
         return len(set(self.patients)) < len(self.patients)
 
+    def covariance(self, scores: Array) -> tuple[Array, Array]:
+        """(k,) AUCs of scores (k, n) and their (k, k) covariance: DeLong's, Obuchowski's where clustered."""
+        if self.clustered:
+            return obuchowski_covariance(scores, self.truth, self.patients)
+        return delong_covariance(scores, self.truth)
+
 
 def compare(contenders: Sequence[Contender], contest: Contest, margin: float | None = None) -> list[Estimate]:
     """The difference of every pair in AUC, sensitivity, specificity and Brier score, each with p and Holm's p.
@@ -82,12 +88,9 @@ def corrected(tested: Sequence[tuple[Estimate, float]]) -> list[Estimate]:
 
 def _areas(contenders: Sequence[Contender], contest: Contest) -> list[tuple[Estimate, float]]:
     scores = np.stack([c.scores for c in contenders])
-    if contest.clustered:
-        areas, spread = obuchowski_covariance(scores, contest.truth, contest.patients)
-        drawn = [contest.draws.run(contest.patients, area_of(c.scores, contest.truth)) for c in contenders]
-    else:
-        areas, spread = delong_covariance(scores, contest.truth)
-        drawn = []
+    areas, spread = contest.covariance(scores)
+    drawn = [contest.draws.run(contest.patients, area_of(c.scores, contest.truth)) for c in contenders
+             ] if contest.clustered else []
     found = []
     for i, j in combinations(range(len(contenders)), 2):
         variance = float(spread[i, i] + spread[j, j] - 2 * spread[i, j])

@@ -14,7 +14,8 @@ class Deletion:
     """The area under the similarity left, over the share of the tissue's pixels replaced; low is faithful.
 
     A value for each fill, since each alone can favour a kind of map. fills: names of xaimed.perturb.FILLS.
-    steps: evaluations of the model, denser at the start of the ranking. seed: of the noise fill. The
+    steps: evaluations of the model, denser at the start of the ranking. seed: of the noise fill.
+    regions: 0 ranks pixels, more ranks about so many squares of the tissue (see removal.by_region). The
     similarity is divided by the untouched one and not clipped, so a value can exceed 1. NaN where the window
     holds no tissue, the map is not finite or the untouched similarity is below 0.01.
     """
@@ -22,6 +23,7 @@ class Deletion:
     fills: tuple[str, ...] = ("blur", "tissue_median", "noise")
     steps: int = 16
     seed: int = 0
+    regions: int = 0
     name: str = "deletion_auc"
     kind: str = "explanation"
     better: Literal["higher", "lower"] = "lower"
@@ -32,7 +34,7 @@ class Deletion:
         """The area for each fill, by suffix: {"[blur]": 0.2, ...}."""
         from xaimed.metrics.removal import Sweep
 
-        sweeps = [Sweep(kind, self.steps, self.seed) for kind in self.fills]
+        sweeps = [Sweep(kind, self.steps, self.seed, self.regions) for kind in self.fills]
         return {f"[{sweep.fill}]": view.removal.deletion(view.values, sweep).area for sweep in sweeps}
 
 

@@ -50,7 +50,8 @@ class Explained:
     values: float32 (h, w), signed, on the scene's grid. facts: the method's numbers. full: the same map,
     float32 (H, W), in original pixels, 0 outside the scene's window. truth: bool (H, W), the reference
     lesion, or None. tissue_full: bool (H, W). markers, others: bool (H, W), burned-in markers and the lesions of the
-    other targets, or None where they are not known. method: what made the map, for metrics that make it again.
+    other targets, or None where they are not known. method: what made the map, for metrics that make it again;
+    name: what it is called.
     Raises InputError if the sizes do not fit.
     """
 
@@ -64,6 +65,7 @@ class Explained:
     markers: Mask | None = None
     others: Mask | None = None
     method: Explainer | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         window = tuple(self.scene.tissue.shape)

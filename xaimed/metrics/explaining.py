@@ -96,7 +96,7 @@ def measure_on(scene: Scene, maps: Mapping[str, Explanation], ground: Ground, me
     for method, found in maps.items():
         full = np.asarray(scene.place(found.values), np.float32)
         view = Explained(scene, found.values, found.facts, full, ground.truth, ground.tissue, shared, ground.markers,
-                         ground.others, ground.methods.get(method))
+                         ground.others, ground.methods.get(method), method)
         scores.extend(Score(scene.case, scene.target, method, name, value)
                       for name, value in _values(view, metrics))
     return scores

@@ -15,6 +15,8 @@ from xaimed.metrics.explained import Explained
 class Infidelity:
     """E[(b S - D)^2] / E[D^2], S the map's sum over a square of the tissue, D the fall of the score without it.
 
+    S is the paper's I^T Phi for a map in units of the score, as all SHAP kinds and integrated gradients give it: there
+    I = x - fill within the square and Phi is the map per unit of the input. A bare gradient lacks that factor.
     b >= 0 is the best scale (Yeh 2019), so that the unit of a map does not matter: 0 says each fall exactly up to one
     factor, 1 is no better than a map of zeros, which a negated map is not either. count: of squares; side: their
     side as a share of the scene's; they and the model passes are the same for all maps of a scene. NaN where no

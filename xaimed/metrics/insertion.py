@@ -19,6 +19,7 @@ class Insertion:
     fills: tuple[str, ...] = ("blur", "tissue_median", "noise")
     steps: int = 16
     seed: int = 0
+    regions: int = 0
     name: str = "insertion_auc"
     kind: str = "explanation"
     better: Literal["higher", "lower"] = "higher"
@@ -29,7 +30,7 @@ class Insertion:
         """The area for each fill, by suffix: {"[blur]": 0.8, ...}."""
         from xaimed.metrics.removal import Sweep
 
-        sweeps = [Sweep(kind, self.steps, self.seed) for kind in self.fills]
+        sweeps = [Sweep(kind, self.steps, self.seed, self.regions) for kind in self.fills]
         return {f"[{sweep.fill}]": view.removal.insertion(view.values, sweep).area for sweep in sweeps}
 
 

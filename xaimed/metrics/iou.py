@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,11 +20,13 @@ GRID = tuple(i / 20 for i in range(1, 20))
 class Iou:
     """Intersection over union of the lesion and the pixels at or above `threshold` times the map's maximum.
 
-    threshold: in (0, 1], chosen on validation with `tuned_threshold`, never on the cases that are judged. A map that
-    is not finite or has no positive value shows nothing: 0. NaN where there is no reference lesion.
+    threshold: in (0, 1]; thresholds: by method, in its place. Both are chosen on validation (`tuned_threshold`,
+    metrics.tuning), never on the cases that are judged. A map that is not finite or has no positive value shows
+    nothing: 0. NaN where there is no reference lesion.
     """
 
     threshold: float = 0.5
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     name: str = "iou"
     kind: str = "explanation"
     better: Literal["higher", "lower"] = "higher"
@@ -35,7 +37,8 @@ class Iou:
         """The overlap, with the suffix ""."""
         if view.lesion is None:
             return {"": math.nan}
-        return {"": overlap(np.asarray(view.energy, np.float32), view.lesion, self.threshold)}
+        threshold = self.thresholds.get(view.name, self.threshold)
+        return {"": overlap(np.asarray(view.energy, np.float32), view.lesion, threshold)}
 
 
 def overlap(values: Floats, lesion: Mask, threshold: float) -> float:

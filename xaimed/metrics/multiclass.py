@@ -18,7 +18,7 @@ RULE = "the class with the highest score"
 
 @dataclass(frozen=True)
 class Multiclass:
-    """Measures over all classes of an image; only where every known label is a class, and without boxes."""
+    """Measures over all classes of an image; only where every known label is a class, and without marks."""
 
     name: str = "multiclass"
     order: int = 15
@@ -32,7 +32,7 @@ class Multiclass:
         found = judged.evidence
         labels, names = found.labels.astype(str), sorted(found.classes)
         known = np.array([isinstance(label, str) and label != "" for label in found.labels], bool)
-        if len(names) < 2 or found.boxed or not set(labels[known]) <= set(names) or not known.any():
+        if len(names) < 2 or len(found.marks) or not set(labels[known]) <= set(names) or not known.any():
             return Results(())
         scores = {name: found.score(name)[known] for name in names}
         table = _Table(labels[known], scores, [p for p, k in zip(found.patients, known, strict=True) if k])

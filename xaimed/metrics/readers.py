@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xaimed.metrics.comparison import Contest, area_of, bootstrap_p, corrected
+from xaimed.metrics.mrmc import ReaderMean, difference_to, reader_mean
 from xaimed.metrics.roc import Ranking, area
 from xaimed.stats import Array, Estimate, auc_rows, percentile
 
 SHARE = 0.5
+RANDOM = "readers and cases random, Obuchowski-Rockette"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,8 @@ def read_panel(panel: Panel) -> list[Estimate]:
 
     A model beats a reader where its AUC is greater. Hybrid: the average of the model's score and that of one
     reader, AUC taken for each reader and averaged. Intervals: patients are drawn and the readers are fixed;
-    "readers drawn too" draws both, which speaks of readers in general.
+    "readers drawn too" draws both, which speaks of readers in general, and so does the analysis of Obuchowski and
+    Rockette (rule RANDOM), of the mean, of each model against it and of what a hybrid gains.
     """
     contest, positive = panel.contest, panel.contest.positive
     count = len(panel.readers)
@@ -38,11 +41,45 @@ def read_panel(panel: Panel) -> list[Estimate]:
     average = area(f"image AUC {positive} of the readers' average score",
                    Ranking(panel.readers.mean(axis=0), contest.truth, contest.patients), contest.draws)
     found = [mean, _random_readers(mean, drawn, contest), replace(average, rule=f"average of {count} readers")]
+    found += _analysed(panel)
     against = [_against(name, scores, panel, drawn) for name, scores in panel.models.items()]
     found += corrected(against)
     for name, scores in panel.models.items():
         found += [_beaten(name, scores, panel), _hybrid(name, scores, panel, drawn)]
     return found
+
+
+def _analysed(panel: Panel) -> list[Estimate]:
+    """The mean of the readers, each model against it and each hybrid's gain, with readers and cases random."""
+    contest, count = panel.contest, len(panel.readers)
+    areas, spread = contest.covariance(np.concatenate([panel.readers, *(s[None] for s in panel.models.values())]))
+    own = reader_mean(areas[:count], spread[:count, :count])
+    found = [_told(f"mean of {count} readers' image AUC {contest.positive}", own, contest)]
+    against, gains = [], []
+    for place, (name, scores) in enumerate(panel.models.items(), count):
+        kept = [*range(count), place]
+        gap = reader_mean(*difference_to(count, areas[kept], spread[np.ix_(kept, kept)]))
+        title = f"difference in image AUC {contest.positive}: {name} - mean of the readers"
+        against.append((_told(title, gap, contest), gap.p))
+        gain = _gain(scores, panel)
+        title = f"difference in image AUC {contest.positive}: a reader with {name} - the reader alone"
+        gains.append((_told(title, gain, contest), gain.p))
+    return [*found, *corrected(against), *corrected(gains)]
+
+
+def _gain(scores: Array, panel: Panel) -> ReaderMean:
+    """What the readers gain with a model: the AUC of the average score less their own."""
+    count = len(panel.readers)
+    mixed = SHARE * scores + (1 - SHARE) * panel.readers
+    areas, spread = panel.contest.covariance(np.concatenate([mixed, panel.readers]))
+    contrast = np.hstack([np.eye(count), -np.eye(count)])
+    return reader_mean(contrast @ areas, contrast @ spread @ contrast.T)
+
+
+def _told(name: str, found: ReaderMean, contest: Contest) -> Estimate:
+    how = f"t on {found.freedom:.1f} degrees of freedom, {'Obuchowski' if contest.clustered else 'DeLong'} covariance"
+    return Estimate(name, found.value, *found.limits(), rule=RANDOM, denominator=float(len(contest.truth)),
+                    interval=how if found.variance > 0 else "no variance can be estimated")
 
 
 def _drawn(scores: Array, contest: Contest) -> Array:

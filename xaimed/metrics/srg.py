@@ -21,6 +21,7 @@ class Srg:
     fills: tuple[str, ...] = ("blur", "tissue_median", "noise")
     steps: int = 16
     seed: int = 0
+    regions: int = 0
     name: str = "srg"
     kind: str = "explanation"
     better: Literal["higher", "lower"] = "higher"
@@ -31,7 +32,7 @@ class Srg:
         """The area for each fill, by suffix: {"[blur]": 0.6, ...}."""
         from xaimed.metrics.removal import Sweep
 
-        sweeps = [Sweep(kind, self.steps, self.seed) for kind in self.fills]
+        sweeps = [Sweep(kind, self.steps, self.seed, self.regions) for kind in self.fills]
         return {f"[{sweep.fill}]": view.removal.insertion(view.values, sweep).area
                 - view.removal.deletion(view.values, sweep).area for sweep in sweeps}
 

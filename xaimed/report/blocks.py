@@ -153,12 +153,13 @@ Block = (Heading | Text | Badges | Notice | Pairs | Table | Figure | Gallery | S
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file carried inside the document: name, bytes, media type and what it is."""
+    """A file carried inside the document: name, bytes, media type, what it is and how it belongs to the document."""
 
     name: str
     data: bytes
     media_type: str
     description: str
+    relationship: Literal["data", "supplement"] = "data"
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ class Document:
     """A whole report: title, running header, footer, blocks, attachments and time (UTC ISO 8601).
 
     eyebrow: the short line above the title. stamp: a word in the header of every page ("SYNTHETIC"), or "".
+    log_head: the head of the run's log. card: the CHAI applied model card as XML. Both go into the metadata.
     """
 
     eyebrow: str
@@ -178,3 +180,5 @@ class Document:
     attachments: tuple[Attachment, ...] = ()
     stamp: str = ""
     keywords: tuple[str, ...] = ()
+    log_head: str = ""
+    card: str = ""

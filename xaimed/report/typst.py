@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from xaimed import __version__
 from xaimed.errors import StoreError
 from xaimed.optional import need
 from xaimed.report.blocks import Attachment, Document, Picture
+from xaimed.report.sealing import Marks, sealed
 from xaimed.viz.lettering import FONTS, printable
 
 if TYPE_CHECKING:
@@ -56,11 +58,11 @@ class Renderer:
                 raise StoreError(f"the report {document.title!r} could not be drawn: {problem.message}; "
                                  "please report this with the run's run.json") from problem
         # A reader and a signature expect the last line to end; typst leaves the line end out.
-        return cast(bytes, made) + b"\n"
+        return sealed(cast(bytes, made) + b"\n", _marks(document))
 
     def _plain(self, document: Document, folder: Path) -> Mapping[str, object]:
         keep = _Files(folder, self._root)
-        plain = cast(dict[str, object], _plain(document, keep.path))
+        plain = cast(dict[str, object], _plain(replace(document, card=""), keep.path))
         moment = _moment(document.created)
         return {**plain, "date": [moment.year, moment.month, moment.day]}
 
@@ -88,7 +90,7 @@ def _plain(value: object, keep: Keep) -> object:
         return {"path": keep(value.data, f".{value.kind}"), "format": value.kind, "alt": printable(value.alt)}
     if isinstance(value, Attachment):
         return {"path": keep(value.data, ".bin"), "name": value.name, "media_type": value.media_type,
-                "description": printable(value.description)}
+                "description": printable(value.description), "relationship": value.relationship}
     if is_dataclass(value) and not isinstance(value, type):
         name = type(value).__name__
         found = {f.name: _plain(getattr(value, f.name), keep) for f in fields(value)}
@@ -96,6 +98,11 @@ def _plain(value: object, keep: Keep) -> object:
     if isinstance(value, tuple):
         return [_plain(item, keep) for item in value]
     return value
+
+
+def _marks(document: Document) -> Marks:
+    return Marks({item.name: item.data for item in document.attachments}, document.log_head, document.card,
+                 f"xaimed {__version__}")
 
 
 def _moment(created: str) -> datetime:

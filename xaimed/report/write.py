@@ -5,51 +5,67 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xaimed import registry
-from xaimed.errors import unknown
+from xaimed.errors import StoreError, unknown
 from xaimed.ledger import Fact
-from xaimed.report.blocks import Attachment, Block, Document
+from xaimed.report.attachments import attachments
+from xaimed.report.blocks import Block, Document
 from xaimed.report.case import case_document
+from xaimed.report.model_card import model_card
 from xaimed.report.sections.data import synthetic
+from xaimed.report.signature import MARK as SIGNED
 from xaimed.report.typst import Renderer
 from xaimed.report.wording import given
 from xaimed.run import Run
 from xaimed.store import save_report
 
-ATTACHED = (("run.json", "application/json", "Identity, digests and timings of the run"),
-            ("results.json", "application/json", "All estimates and curves"),
-            ("findings.json", "application/json", "What the checks found"),
-            ("plan.toml", "application/toml", "The plan of the audit, every default spelled out"))
+if TYPE_CHECKING:
+    from xaimed.report.signature import Signer
+
+REPORT = "report.pdf"
 
 
 def write_reports(run: Run, cases: Sequence[str] | None = None,
-                  progress: Callable[[int, int], None] | None = None) -> list[Path]:
+                  progress: Callable[[int, int], None] | None = None, signer: Signer | None = None) -> list[Path]:
     """The paths of report.pdf and of the case pages that were written; all cases if `cases` is None.
 
     progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
-    MissingExtra without typst, StoreError where the disk does not take a file.
+    MissingExtra without typst, StoreError where the disk does not take a file or report.pdf is signed already.
+    signer: signs report.pdf.
     """
     known = [str(name) for name in run.cases["case"]]
     chosen = known if cases is None else list(dict.fromkeys(cases))
     for name in chosen:
         if name not in known:
             raise unknown("case", name, known)
-    jobs: list[tuple[str, Callable[[], Document]]] = [("report.pdf", partial(report_document, run))]
+    _refuse_signed(run.path / REPORT)
+    jobs: list[tuple[str, Callable[[], Document]]] = [(REPORT, partial(report_document, run))]
     jobs += [(f"cases/{name}.pdf", partial(case_document, run, name)) for name in chosen]
     digests: dict[str, Fact] = {}
     with Renderer() as renderer:
         for done, (name, make) in enumerate(jobs, start=1):
-            digests[name] = save_report(run, name, renderer.pdf(make()))
+            made = renderer.pdf(make())
+            if signer is not None and name == REPORT:
+                made = signer.signed(made, name)
+            digests[name] = save_report(run, name, made)
             if progress is not None:
                 progress(done, len(jobs))
     run.record("report", digests)
     return [run.path / name for name, _ in jobs]
 
 
+def _refuse_signed(path: Path) -> None:
+    """A signature is someone's word: it is never written over."""
+    if path.is_file() and SIGNED in path.read_bytes():
+        raise StoreError(f"{path}: signed already; expected no signed report there: move it away to write another")
+
+
 def report_document(run: Run) -> Document:
-    """The audit report of a run: all sections by their ORDER, with the run's JSON attached."""
+    """The audit report of a run: all sections by their ORDER, with the run's files attached."""
     model, data = run.meta.get("model", {}), run.meta.get("data", {})
+    card = model_card(run)
     name, title = given(model.get("name")), given(data.get("title") or data.get("name"))
     return Document(
         eyebrow="MODEL AUDIT", title=f"Audit of {name}", created=run.meta["created"], blocks=tuple(sections(run)),
@@ -58,8 +74,7 @@ def report_document(run: Run) -> Document:
         header=f"xaimed audit report · {name} · {title}",
         footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
                f"· {run.meta['created']}",
-        attachments=tuple(Attachment(file, (run.path / file).read_bytes(), kind, text)
-                          for file, kind, text in ATTACHED),
+        attachments=attachments(run, card), log_head=str(run.meta.get("log", {}).get("head", "")), card=card,
         stamp="SYNTHETIC" if synthetic(run) else "", keywords=("audit", "explainability", "medical imaging"))
 
 

@@ -100,7 +100,12 @@ def train_classifier(network: nn.Module, samples: Sequence[Sample], classes: Cla
 
 
 def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
-    """The mean cross-entropy of logits (B, classes), or (B, 1) for two classes, with the true classes (B,)."""
+    """The mean cross-entropy of logits (B, classes), or (B, 1) for two classes, with the true classes (B,).
+
+    Of logits (B, steps, classes) every step counts alike, so that each of them learns to answer.
+    """
+    if logits.ndim == 3:
+        return loss_of(logits.flatten(0, 1), truth.repeat_interleave(logits.shape[1]))
     if logits.shape[1] == 1:
         return functional.binary_cross_entropy_with_logits(logits[:, 0], truth.to(logits.dtype))
     return functional.cross_entropy(logits, truth)

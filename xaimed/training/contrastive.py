@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xaimed.architectures.class_rbm import ClassRBM
 from xaimed.architectures.dbm import DBM, State
 from xaimed.architectures.rbm import RBM
 
@@ -33,6 +34,24 @@ def contrastive_loss(rbm: RBM, data: Tensor, chain: Tensor) -> Tensor:
     gibbs(rbm, data, k), PCD where it goes on from its last samples. It is no measure of fit: its value may rise.
     """
     return rbm.free_energy(data).mean() - rbm.free_energy(chain).mean()
+
+
+def class_gibbs(machine: ClassRBM, visible: Tensor, classes: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """A sample of image (B, visible) and class (B,) after k steps of the chain that starts at a pair; no gradient."""
+    rbm = machine.rbm
+    with torch.no_grad():
+        for step in range(steps):
+            hidden = torch.bernoulli(torch.sigmoid(rbm.field(visible) + machine.class_weight.T[classes]))
+            last = step == steps - 1 and rbm.kind == "gaussian"
+            visible = rbm.visible_mean(hidden) if last else rbm.visible_sample(hidden)
+            odds = hidden @ machine.class_weight + machine.class_bias
+            classes = torch.multinomial(odds.softmax(dim=1), 1)[:, 0]
+    return visible, classes
+
+
+def class_contrastive_loss(machine: ClassRBM, pair: tuple[Tensor, Tensor], chain: tuple[Tensor, Tensor]) -> Tensor:
+    """The mean free energy of images with their classes, (B, visible) and (B,), less that of the chain's pairs."""
+    return machine.joint_free_energy(*pair).mean() - machine.joint_free_energy(*chain).mean()
 
 
 def dbm_gibbs(dbm: DBM, state: State, steps: int) -> State:

@@ -51,7 +51,7 @@ def train_rbm(rbm: RBM, data: Tensor, plan: LayerPlan, say: Report) -> float:
     The visible bias starts at the data's mean, as log-odds for binary units. The plan's seed decides everything.
     """
     torch.manual_seed(plan.seed)
-    _start(rbm, data)
+    start_at_mean(rbm, data)
     groups: list[dict[str, Any]] = [{"params": [rbm.weight], "weight_decay": plan.decay},
                                     {"params": [rbm.visible_bias, rbm.hidden_bias]}]
     optimiser = torch.optim.SGD(groups, plan.rate, plan.momentum[0])
@@ -111,7 +111,8 @@ def _train_layer(layer: Layer, data: Tensor, plan: LayerPlan, say: Report) -> fl
     return error
 
 
-def _start(rbm: RBM, data: Tensor) -> None:
+def start_at_mean(rbm: RBM, data: Tensor) -> None:
+    """The machine with the visible bias that without hidden units fits data (n, visible) best; hidden biases are 0."""
     mean = data.mean(dim=0)
     with torch.no_grad():
         rbm.visible_bias.copy_(mean.clamp(0.01, 0.99).logit() if rbm.kind == "binary" else mean)

@@ -78,19 +78,11 @@ def _without_weights(rbm: RBM, chains: int) -> tuple[Tensor, float]:
 
 
 def pseudo_log_likelihood(rbm: RBM, visible: Tensor) -> Tensor:
-    """(B,): the sum over i of log p(v_i | all other v) of binary images (B, visible), one flip after another.
+    """(B,): the sum over i of log p(v_i | all other v) of binary images (B, visible), every flip at once.
 
     Raises InputError for Gaussian units.
     """
     if rbm.kind != "binary":
         raise InputError("pseudo-likelihood of Gaussian visible units; expected binary ones")
-    total = visible.new_zeros(len(visible))
     with torch.no_grad():
-        field, energy = rbm.field(visible), rbm.free_energy(visible)
-        for unit in range(visible.shape[1]):
-            change = 1 - 2 * visible[:, unit]
-            moved = field + change[:, None] * rbm.weight[:, unit]
-            own = rbm.visible_energy(visible) - change * rbm.visible_bias[unit]
-            flipped = own - functional.softplus(moved).sum(dim=1)
-            total = total + functional.logsigmoid(flipped - energy)
-    return total
+        return functional.logsigmoid(rbm.changes(visible, 1 - visible)).sum(dim=1)

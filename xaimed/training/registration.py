@@ -7,17 +7,28 @@ displacement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xaimed.adapters.modelfile import ModelFile
+from xaimed.architectures.warping import warped
 from xaimed.training.example import Batch, dense_lesson, normalised
 from xaimed.training.loop import learned
 from xaimed.training.recipe import Recipe
 from xaimed.training.trainer import Study
 from xaimed.types import Case
+
+
+@runtime_checkable
+class Flowing(Protocol):
+    """A network that can tell more of its displacement than its forward gives."""
+
+    def flow(self, images: Tensor) -> Tensor:
+        """(B, 2, h, w), or (B, 3, depth, h, w) for images (B, 2 depth, h, w)."""
+        ...
 
 
 class Registration:
@@ -29,11 +40,7 @@ class Registration:
         weight = float(str(recipe.options.get("smooth", 0.01)))
 
         def losses(network: nn.Module, data: Batch) -> Mapping[str, Tensor]:
-            images = normalised(data.images, recipe)
-            field = network(images)
-            moving, fixed = images.chunk(2, dim=1)
-            return {"squared error": functional.mse_loss(warped(moving, field), fixed),
-                    "slope": weight * slope(field)}
+            return losses_of(network, normalised(data.images, recipe), weight)
 
         return learned(study.network, dense_lesson(study, lambda _: None, losses), recipe, study.work)
 
@@ -43,19 +50,21 @@ class Registration:
         return file
 
 
-def warped(moving: Tensor, field: Tensor) -> Tensor:
-    """(B, C, h, w): the moving image at x + field(x), bilinear; field (B, 2, h, w): x then y in pixels."""
-    height, width = moving.shape[-2:]
-    rows = torch.arange(height, dtype=field.dtype, device=field.device) + 0.5
-    columns = torch.arange(width, dtype=field.dtype, device=field.device) + 0.5
-    x = 2 * (columns[None, None] + field[:, 0]) / width - 1
-    y = 2 * (rows[None, :, None] + field[:, 1]) / height - 1
-    return functional.grid_sample(moving, torch.stack([x, y], dim=-1), padding_mode="border", align_corners=False)
+def losses_of(network: nn.Module, images: Tensor, weight: float) -> dict[str, Tensor]:
+    """The squared error of the moved image and the weighted slope, for images (B, 2 C, h, w), moving then fixed.
+
+    A displacement with a third axis moves the C planes as the slices of one volume.
+    """
+    field = network.flow(images) if isinstance(network, Flowing) else network(images)
+    moving, fixed = images.chunk(2, dim=1)
+    if field.ndim == 5:
+        moving, fixed = moving[:, None], fixed[:, None]
+    return {"squared error": functional.mse_loss(warped(moving, field), fixed), "slope": weight * slope(field)}
 
 
 def slope(field: Tensor) -> Tensor:
-    """The mean squared difference of neighbouring displacements (B, 2, h, w), over both axes."""
-    return (field.diff(dim=-1).square().mean() + field.diff(dim=-2).square().mean()) / 2
+    """The mean squared difference of neighbouring displacements (B, d, ...), the mean over its d axes."""
+    return torch.stack([field.diff(dim=axis).square().mean() for axis in range(2, field.ndim)]).mean()
 
 
 TRAINER = Registration()

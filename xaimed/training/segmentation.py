@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaimed.adapters.modelfile import ModelFile
-from xaimed.errors import PlanError
+from xaimed.errors import ModelError, PlanError
 from xaimed.training.example import Batch, dense_lesson, normalised
 from xaimed.training.loop import learned
 from xaimed.training.recipe import Recipe
@@ -54,17 +54,30 @@ def losses_of(logits: Tensor, wanted: Tensor) -> dict[str, Tensor]:
     """Cross-entropy and 1 - soft Dice of logits (B, K, h, w) for wanted (B, classes, h, w) in [0, 1].
 
     K: as many as the classes, or one more for the background, which is wanted where no class is. One logit is a
-    sigmoid. Logits of another size are compared at theirs.
+    sigmoid. Logits of another size are compared at theirs. Raises ModelError for another number of logits.
     """
     if logits.shape[-2:] != wanted.shape[-2:]:
         wanted = functional.interpolate(wanted, size=logits.shape[-2:], mode="area")
+    wanted = with_background(logits, wanted)
     if logits.shape[1] == 1:
         cross = functional.binary_cross_entropy_with_logits(logits, wanted)
         return {"cross-entropy": cross, "dice": soft_dice(logits.sigmoid(), wanted)}
-    if logits.shape[1] == wanted.shape[1] + 1:
-        wanted = torch.cat([(1 - wanted.sum(dim=1, keepdim=True)).clamp(min=0), wanted], dim=1)
     cross = -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
     return {"cross-entropy": cross, "dice": soft_dice(logits.softmax(dim=1), wanted)}
+
+
+def with_background(logits: Tensor, wanted: Tensor) -> Tensor:
+    """What is wanted (B, classes, h, w), after a background (1 where no class is) if logits (B, K, h, w) have one.
+
+    Raises ModelError for logits of any other number.
+    """
+    extra = logits.shape[1] - wanted.shape[1]
+    if extra not in (0, 1):
+        raise ModelError(f"logits {tuple(logits.shape)} for {wanted.shape[1]} classes; expected as many, or one more "
+                         "for a background before them: set the architecture's outputs")
+    if not extra:
+        return wanted
+    return torch.cat([(1 - wanted.sum(dim=1, keepdim=True)).clamp(min=0), wanted], dim=1)
 
 
 def soft_dice(found: Tensor, wanted: Tensor) -> Tensor:

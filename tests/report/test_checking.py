@@ -1,0 +1,156 @@
+"""xaimed verify of a report, signed and not: what changed is found and named, and wrong keys are one line."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.example_run import example_run as make
+from xaimed import ledger
+from xaimed.cli.app import main
+from xaimed.report.checking import check_report
+from xaimed.run import Run
+
+pytest.importorskip("pypdf")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with an unsigned report; read only."""
+    path = make(tmp_path_factory.mktemp("plain"), 2)
+    assert main(["report", str(path), "--no-cases"]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Path:
+    """A run with a signed report; read only."""
+    path = make(tmp_path_factory.mktemp("signed"), 2)
+    assert main(["report", str(path), "--no-cases", "--sign", str(key), "--password-file", str(key.parent / "pw.txt"),
+                 "--signer-reason", "Reviewed (and approved)"]) == 0
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def test_an_untouched_report_is_unchanged(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = str(plain / "report.pdf")
+    assert main(["verify", report]) == 0
+    assert "no signature" in said(capsys)
+    assert main(["verify", report, "--run", str(plain)]) == 0
+    out = said(capsys)
+    assert "printed numbers" in out
+    assert "6 attachments" in out
+
+
+def test_an_untouched_signed_report_is_unchanged(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(signed / "report.pdf"), "--run", str(signed)]) == 0
+    out = said(capsys)
+    assert "signed by Test Signer" in out
+    assert "meaning: Reviewed (and approved)" in out
+    assert main(["verify", str(signed)]) == 0
+
+
+def test_a_flipped_bit_of_an_unsigned_report_is_found(plain: Path, tmp_path: Path) -> None:
+    data, draw = (plain / "report.pdf").read_bytes(), random.Random(1)
+    copy, run = tmp_path / "copy.pdf", Run.open(plain)
+    for _ in range(60):
+        changed = bytearray(data)
+        changed[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        copy.write_bytes(changed)
+        assert check_report(copy, run).problems
+        if changed.startswith(b"%PDF"):
+            assert check_report(copy).problems
+
+
+def test_a_flipped_bit_of_a_signed_report_is_found(signed: Path, tmp_path: Path) -> None:
+    data, draw, copy = (signed / "report.pdf").read_bytes(), random.Random(2), tmp_path / "copy.pdf"
+    start = data.index(b"/Contents <") + len(b"/Contents <")
+    places = [*draw.sample(range(start, start + 1300), 50), data.index(b">", start) - 1,
+              *draw.sample(range(5, len(data)), 25), len(data) - 1]
+    for place in places:
+        changed = bytearray(data)
+        changed[place] ^= 1 << draw.randrange(8)
+        copy.write_bytes(changed)
+        assert check_report(copy).problems, place
+
+
+def test_what_is_added_behind_is_found(plain: Path, signed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.pdf"
+    for run in (plain, signed):
+        copy.write_bytes((run / "report.pdf").read_bytes() + b"%\n")
+        assert check_report(copy).problems
+
+
+def test_a_report_of_another_run_is_named(plain: Path, signed: Path, tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    other = make(tmp_path, 3)
+    assert main(["verify", str(plain / "report.pdf"), "--run", str(other)]) == 1
+    out = said(capsys)
+    for piece in ("not in the log", "log head is not", "attachment results.json: differs",
+                  "attachment run.json: differs", "pages do not show"):
+        assert piece in out
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--password-file", "WRONG"], "wrong password"), ([], "wrong password"),
+    (["--sign", "nowhere.p12"], "nowhere.p12"), (["--sign", "WRONG"], "no PKCS#12")])
+def test_a_key_that_does_not_open_is_one_line(plain: Path, key: Path, tmp_path: Path, arguments: list[str], words: str,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("guess\n")
+    given = [str(wrong) if a == "WRONG" else a for a in arguments]
+    assert main(["report", str(plain), "--no-cases", "--sign", str(key), *given]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert "guess" not in error
+
+
+def test_the_password_may_come_from_the_environment(key: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAIMED_SIGN_PASSWORD", "secret")
+    path = make(tmp_path, 1)
+    assert main(["report", str(path), "--no-cases", "--sign", str(key)]) == 0
+    assert check_report(path / "report.pdf").signature is not None
+
+
+def test_a_report_is_not_signed_twice_nor_written_over(signed: Path, key: Path,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    before = (signed / "report.pdf").read_bytes()
+    key_options = ["--sign", str(key), "--password-file", str(key.parent / "pw.txt")]
+    for options in (key_options, []):
+        assert main(["report", str(signed), "--no-cases", *options]) == 2
+        error = capsys.readouterr().err
+        assert "signed already" in error
+        assert error.count("\n") == 1
+    assert (signed / "report.pdf").read_bytes() == before
+
+
+def test_options_of_signing_want_a_key(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(plain), "--signer-reason", "x"]) == 2
+    assert "without --sign" in capsys.readouterr().err
+
+
+def test_a_clock_that_goes_backwards_is_one_line(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    path = shutil.copytree(plain, tmp_path / "run")
+    monkeypatch.setattr(ledger, "now", lambda: "2001-01-01T00:00:00Z")
+    Run.open(path).record("report", {})
+    assert main(["verify", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "2001-01-01T00:00:00Z" in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_no_report_is_one_line(plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.pdf").write_text("hello")
+    for arguments in ([str(tmp_path / "x.pdf")], [str(tmp_path / "none.pdf")], [str(plain), "--run", str(plain)],
+                      [str(plain / "report.pdf"), "--run", str(tmp_path)]):
+        assert main(["verify", *arguments]) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,72 @@
+"""Readers and cases both drawn: the analysis of Obuchowski and Rockette for the mean of readers' AUCs.
+
+Obuchowski NA, Rockette HE (1995) Commun Stat Simul Comput 24:285, with the degrees of freedom of Hillis SL (2007)
+Stat Med 26:596. A difference that every reader has (with and without a model, or to a model that stands alone) is
+analysed in the same way: with two modalities that gives the F test of the full analysis, since MS(T*R) is half the
+mean square of the differences and Cov2 - Cov3 half their covariance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from xaimed.errors import InputError
+from xaimed.stats import Array
+
+
+@dataclass(frozen=True)
+class ReaderMean:
+    """The mean of one number a reader, its variance over readers and cases, and the degrees of freedom of its t."""
+
+    value: float
+    variance: float
+    freedom: float
+
+    def limits(self, level: float = 0.95) -> tuple[float, float]:
+        """Low and high of the t interval; NaN where no variance is known."""
+        from scipy.stats import t
+
+        if not self.variance > 0:
+            return math.nan, math.nan
+        half = float(t.ppf((1 + level) / 2, self.freedom)) * math.sqrt(self.variance)
+        return self.value - half, self.value + half
+
+    @property
+    def p(self) -> float:
+        """The two-sided p of a mean of 0; NaN where no variance is known."""
+        from scipy.stats import t
+
+        if not self.variance > 0:
+            return math.nan
+        return float(2 * t.sf(abs(self.value) / math.sqrt(self.variance), self.freedom))
+
+
+def reader_mean(values: Array, spread: Array) -> ReaderMean:
+    """The mean of readers' values (k,), each of the same cases, with their covariance over cases (k, k).
+
+    Variance: (MS(R) + k max(Cov2, 0)) / k, where MS(R) is the readers' mean square and Cov2 the mean covariance of
+    two readers; freedom: ((MS(R) + k max(Cov2, 0)) / MS(R))^2 (k - 1). NaN where the covariance is.
+    Raises InputError for fewer than 2 readers or a covariance of another size.
+    """
+    count = len(values)
+    if count < 2 or spread.shape != (count, count):
+        raise InputError(f"{count} readers with a covariance {spread.shape}; expected 2 or more and (k, k)")
+    between = float(np.var(values, ddof=1))
+    shared = float((spread.sum() - np.trace(spread)) / (count * (count - 1)))
+    if math.isnan(shared):
+        return ReaderMean(float(values.mean()), math.nan, math.nan)
+    whole = between + count * max(shared, 0.0)
+    freedom = (whole / between) ** 2 * (count - 1) if between > 0 else math.inf
+    return ReaderMean(float(values.mean()), whole / count, freedom)
+
+
+def difference_to(place: int, values: Array, spread: Array) -> tuple[Array, Array]:
+    """Value number `place` minus each of the others (k - 1,), and the covariance of these differences."""
+    others = np.delete(np.arange(len(values)), place)
+    contrast = np.zeros((len(others), len(values)))
+    contrast[:, place] = 1.0
+    contrast[np.arange(len(others)), others] = -1.0
+    return contrast @ values, contrast @ spread @ contrast.T
