@@ -144,8 +144,8 @@ def test_a_point_that_is_no_number_is_refused() -> None:
 
 def test_the_metrics_come_in_their_order() -> None:
     assert [metric.name for metric in model_metrics()] == [
-        "roc", "multiclass", "partial_auc", "operating", "confusion", "froc", "afroc", "average_precision", "views", "calibration",
-        "calibration_line", "decision_curve", "subgroups"]
+        "roc", "multiclass", "partial_auc", "operating", "confusion", "froc", "afroc", "average_precision", "views",
+        "calibration", "calibration_line", "decision_curve", "subgroups"]
 
 
 def test_three_hundred_images_with_2000_resamples_take_seconds() -> None:

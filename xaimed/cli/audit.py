@@ -22,12 +22,16 @@ EPILOG = """examples:
   xaimed audit model.pt --dataset films/ --annotations films/boxes.csv --split all --plan full
   xaimed audit model.pt --dataset test --out runs/today --resume
   xaimed audit --predictions scores.csv --truth truth.csv --operating-point 0.4
+  xaimed audit --all --data ../shared/data
+  xaimed audit --all models/ other/model.pt --dataset pneumoniamnist --plan ladder --out runs/ladder
   xaimed audit --paper audits/paper/hadush-2020.toml
 
 --dataset is a dataset's name, a folder of images, or a split ("test") of the dataset that the model's card names.
 --predictions and --truth judge any model by its outputs alone. truth: a row a box (case, label, x0, y0, x1, y1), or a
 row a case without boxes; also patient, split, lesion, and any other column as a group. predictions: a row a box or a
 class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... are several models, compared in pairs.
+--all audits several models of one dataset by the same plan (default: ladder, with the models that it names) and draws
+explainability against accuracy; give the same --out again to go on.
 --paper finds the confusion matrices that fit the figures of a publication, and what in it contradicts.
 exit code: 0 all criteria met (a paper: no contradiction), 1 not, 2 usage or a known error.
 """
@@ -57,6 +61,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seed", type=int, help="in place of the plan's")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--all", nargs="*", metavar="MODELS",
+                        help="compare models of one dataset: files, folders of models, or none for the plan's")
     parser.add_argument("--paper", metavar="FILE.toml", help="audit what a publication reports; --out FILE.pdf")
     _add_tables(parser)
 
@@ -85,6 +91,10 @@ def run(options: argparse.Namespace) -> int:
         from xaimed.cli.paper import run_paper
 
         return run_paper(options)
+    if options.all is not None:
+        from xaimed.cli.ladder import run_all
+
+        return run_all(options, _plan(options, "ladder"))
     if options.predictions or options.truth:
         return _run_tables(options)
     if options.model is None:
@@ -186,12 +196,11 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
 
 def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str]:
     """The options of the dataset: those that the model was trained with where it is the same, and the user's."""
+    from xaimed.cli.asking import dataset_options
+
     training = model.file.training
     own = training.get("data_options", {}) if name == training.get("dataset") else {}
-    for text in given:
-        if "=" not in text:
-            raise InputError(f"--dataset-option {text!r}; expected KEY=VALUE, such as radius=2")
-    return {**{str(k): str(v) for k, v in own.items()}, **dict(text.split("=", 1) for text in given)}
+    return {**{str(k): str(v) for k, v in own.items()}, **dataset_options(given)}
 
 
 def _default_out(model: Model, dataset: str) -> Path:

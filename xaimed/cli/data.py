@@ -12,6 +12,7 @@ from xaimed.errors import InputError, unknown
 
 EPILOG = """examples:
   xaimed data describe mini-mias --data ../shared/data
+  xaimed data describe isbi2012-em --data ../shared/data --dataset-option radius=1
   xaimed data describe films/ --annotations films/boxes.json
   xaimed data convert *.dcm --out png/ --bits 16
   xaimed data convert photo.jpg --out png/ --grey
@@ -36,6 +37,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     tell.add_argument("name", metavar="NAME|FOLDER", help="a dataset by name, or a folder of images")
     tell.add_argument("--data", metavar="ROOT", help="folder that holds the datasets (default: XAIMED_DATA)")
     tell.add_argument("--annotations", metavar="FILE", help="COCO .json, .csv, VOC .xml or a folder of .xml")
+    tell.add_argument("--dataset-option", action="append", default=[], metavar="KEY=VALUE",
+                      help="an option of the dataset's reader, such as radius=2")
     turn = actions.add_parser("convert", help="DICOM, TIFF, PGM, JPEG or PNG to PNG")
     turn.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
     turn.add_argument("--out", required=True, metavar="FOLDER", help="where the PNG files go")
@@ -51,17 +54,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    from xaimed.data.dataset import open_dataset
+    from xaimed.cli.asking import dataset_options
+    from xaimed.data.dataset import DataRequest, opened
     from xaimed.data.describe import describe
 
-    print(describe(open_dataset(options.name, root=options.data, annotations=options.annotations)))
+    root, boxes = (Path(given) if given else None for given in (options.data, options.annotations))
+    print(describe(opened(DataRequest(options.name, root, boxes, options=dataset_options(options.dataset_option)))))
     return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    if options.name not in SOURCES:
-        raise unknown("dataset", options.name, SOURCES)
-    print(f"{options.name}: {SOURCES[options.name]}")
+    from xaimed.registry import load, names
+
+    places = {name: module.ORIGIN.source for name in names("data") if hasattr(module := load("data", name), "ORIGIN")}
+    places |= SOURCES
+    if options.name not in places:
+        raise unknown("dataset", options.name, places)
+    print(f"{options.name}: {places[options.name]}")
     return 0
 
 
