@@ -125,7 +125,17 @@ def select(dataset: Dataset, split: str | None, limit: int | None = None) -> Sel
         found = sorted({row.split for row in dataset.rows})
         raise InputError(f"split {split!r} of {dataset.name!r} holds no case; found splits: "
                          f"{', '.join(found) or 'none'}: choose one of them with --split")
-    return Selection(dataset, chosen[:limit] if limit else chosen, split or "all")
+    return Selection(dataset, _fewer(dataset, chosen, limit) if limit else chosen, split or "all")
+
+
+def _fewer(dataset: Dataset, chosen: Sequence[int], limit: int) -> Sequence[int]:
+    """The first cases of a detection set, in which the views of a patient stand together; else spread evenly.
+
+    Image sets for other tasks often hold class after class, so that their first cases are all of one.
+    """
+    if dataset.task == "detection" or len(chosen) <= limit:
+        return chosen[:limit]
+    return [chosen[place * len(chosen) // limit] for place in range(limit)]
 
 
 __all__ = ["CaseRow", "DataRequest", "Dataset", "NotFound", "Selection", "data_root", "open_dataset", "opened",
