@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from xaimed.errors import XaimedError
+from xaimed.run import FILES
 from xaimed.store import Run
 
 PARTS = ("run.json", "cases.parquet", "plan.toml", "log.jsonl", "maps.zarr")
@@ -42,6 +44,21 @@ def stamp(path: Path) -> int:
 
 
 def _checked(path: Path) -> Found:
+    """The folder, looked at anew whenever one of its files was written, came or went."""
+    return _looked_at(path, tuple(_trace(path / name) for name in ("run.json", *FILES)),
+                      _partial(path).is_dir())
+
+
+def _trace(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (-1, -1)
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=512)
+def _looked_at(path: Path, traces: tuple[tuple[int, int], ...], partial: bool) -> Found:  # noqa: ARG001 - the key
     try:
         Run.open(path)
     except XaimedError as error:

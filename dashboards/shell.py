@@ -1,4 +1,4 @@
-"""What every page shares: the choice of the run, messages in one line, text that stays text."""
+"""What every page shares: who may look, the choice of the run, messages in one line, text that stays text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from dashboards import login, visits
 from dashboards.shelf import Found, found_runs, stamp
+from xaimed import feedback
 from xaimed.errors import XaimedError
+from xaimed.journal import Journal
 from xaimed.store import Run
 from xaimed.types import NAME
 from xaimed.viz import worklist
@@ -20,7 +23,10 @@ from xaimed.viz import worklist
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
-PAGES = ("overview", "cases", "case", "performance", "provenance")
+PAGES = ("overview", "cases", "case", "explainability", "performance", "calibration", "subgroups", "robustness",
+         "failures", "provenance", "study")
+# Choices that outlive the page that asks for them; a widget's own state ends with its page.
+KEPT = ("find", "kind", "outcomes", "labels", "energy", "order_by", "descending", "page_size", "reader", "runs_listed")
 MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$<>~])")
 # Streamlit leaves a hand's breadth of empty space around a page; a workstation shows the image there.
 STYLE = """<style>
@@ -35,7 +41,18 @@ def route() -> None:
     st.set_page_config(page_title="xaimed", page_icon="◐", layout="wide")
     st.html(STYLE)
     st.session_state["routed"] = True
-    _navigation().run()
+    if login.admitted():
+        _navigation().run()
+
+
+def _keep_choices() -> None:
+    """Bring back the choices of a page that the reader left; Streamlit forgets them with the page."""
+    kept: dict[str, object] = st.session_state.setdefault("choices", {})
+    kept |= {str(name): st.session_state[name] for name in st.session_state
+             if name in KEPT or str(name).startswith("group_")}
+    for name, value in kept.items():
+        if name not in st.session_state:
+            st.session_state[name] = value
 
 
 def _navigation() -> StreamlitPage:
@@ -53,9 +70,13 @@ def show(page: Callable[[Run], None]) -> None:
         _navigation()
         st.session_state["routed"] = True
         st.rerun()
+    if not login.admitted():
+        return
+    _keep_choices()
     run = chosen_run()
     if run is None:
         return
+    visits.note(run, page.__name__)
     try:
         page(run)
     except XaimedError as error:
@@ -123,10 +144,44 @@ def opened(path: str, stamp: int) -> Run:  # noqa: ARG001 - the stamp makes a ru
     return Run.open(path)
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the cases")
+# A resource, not data: the table of a large run is shared and read only, and is not copied at every look.
+@st.cache_resource(max_entries=8, show_spinner="Reading the cases")
 def listed(path: str, stamp: int) -> pd.DataFrame:
     """The worklist of a run, made once."""
     return worklist.worklist(opened(path, stamp))
+
+
+def said(run: Run) -> pd.DataFrame:
+    """What readers said of the maps of a run; empty after saying why the journal cannot be read."""
+    try:
+        return _said(str(run.path), stamp(run.path), feedback.journal_of(run).head)
+    except XaimedError as error:
+        st.warning(plain(" ".join(str(error).split())))
+        return pd.DataFrame(columns=list(feedback.COLUMNS))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _said(path: str, stamp: int, head: str) -> pd.DataFrame:  # noqa: ARG001 - the head makes new feedback a new entry
+    return feedback.opinions(opened(path, stamp))
+
+
+def journal_folder() -> Path:
+    """Where the journal stands: beside the runs, also where the folder that was given is one run."""
+    folder = runs_folder().absolute()
+    return folder.parent if (folder / "run.json").is_file() else folder
+
+
+def heads() -> str:
+    """What changes whenever something is written into the journal of the folder; "" where it cannot be read."""
+    try:
+        return Journal(journal_folder()).head
+    except XaimedError:
+        return ""
+
+
+def openable() -> list[Found]:
+    """The runs of the folder that can be opened, newest first."""
+    return [run for run in found_runs(runs_folder()) if not run.problem]
 
 
 def plain(text: str) -> str:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,7 +23,6 @@ from numpy.typing import NDArray
 
 from xaimed import load_model
 from xaimed.adapters.model import Model
-from xaimed.adapters.modelfile import write_model
 from xaimed.attribution import (
     RISE,
     ExactShapley,
@@ -35,7 +35,6 @@ from xaimed.attribution import (
     SmoothGrad,
 )
 from xaimed.content import folder
-from xaimed.data.dataset import DataRequest
 from xaimed.data.planted import CAUSES, Planted
 from xaimed.errors import MissingExtra
 from xaimed.explain import method_of
@@ -43,13 +42,13 @@ from xaimed.metrics.energy_in_lesion import energy_share
 from xaimed.metrics.energy_lift import EnergyLift
 from xaimed.metrics.explained import Explained
 from xaimed.metrics.pointing_game import PointingGame
-from xaimed.registry import load, names
+from xaimed.registry import names
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
+from xaimed.settings import read_table
 from xaimed.stats import Estimate, Resampling, auc, percentile, proportion, wilson
-from xaimed.training.classification import labelled, train_classifier
-from xaimed.training.course import model_file
-from xaimed.training.recipe import Recipe, read_recipe
+from xaimed.training.course import Course, run_course
+from xaimed.training.recipe import read_recipe
 from xaimed.types import Case, Mask
 
 # Masked images and samples are the cost of these; the other methods keep their defaults.
@@ -203,26 +202,13 @@ def accuracies(models: Mapping[str, Model], count: int) -> list[str]:
     return [*lines, f"({len(cases)} images of {data.patients} other patients)"]
 
 
-def train(cause: str) -> None:
-    """Train the network of a cause from its recipes, and write its model.pt."""
-    place = folder("models") / f"planted-{cause}"
-    recipe = read_recipe(place / "recipe.toml")
-    opened = load("data", recipe.dataset).open
-    samples, classes = labelled(opened(DataRequest(recipe.dataset, options=recipe.extra)), recipe)
-    torch.manual_seed(recipe.seed)
-    network = load("architectures", recipe.architecture).build(**recipe.arguments)
-    for leg in legs(recipe):
-        train_classifier(network, samples, classes, leg, print)
-    held_out = opened(DataRequest(recipe.dataset, options={"cause": cause}))
-    file = model_file(recipe, held_out, network.state_dict())
-    facts = {**file.training, "patients": sorted({sample.patient for sample in samples}), "validation_patients": []}
-    del facts["operating_point_split"], facts["operating_point_fppi"]
-    write_model(place / "model.pt", replace(file, training=facts))
-
-
-def legs(recipe: Recipe) -> list[Recipe]:
-    """The recipes to be run one after the other: the one that this one starts from, then this one."""
-    return [*([read_recipe(folder("models") / recipe.start)] if recipe.start else []), recipe]
+def train(cause: str, work: Path) -> None:
+    """Train the network of a cause from its recipe, and write its model.pt; checkpoints go to a folder below `work`."""
+    models = folder("models")
+    place = models / f"planted-{cause}"
+    card = {key: value for key, value in read_table(place / "card.toml", "card").items() if isinstance(value, str)}
+    run_course(Course(read_recipe(place / "recipe.toml"), place / "model.pt", work / cause, models=models, card=card),
+               print)
 
 
 def written(found: Estimate) -> str:
@@ -253,10 +239,11 @@ def main(given: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--methods", nargs="*", default=[])
     parser.add_argument("--no-gate", action="store_true")
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--work", type=Path, default=Path("runs") / "planted", help="checkpoints of --train")
     chosen = parser.parse_args(given)
     start = time.perf_counter()
     for cause in CAUSES if chosen.train else ():
-        train(cause)
+        train(cause, chosen.work)
     models = {cause: load_model(folder("models") / f"planted-{cause}" / "model.pt", "cpu") for cause in CAUSES}
     seen = pictures(chosen.images, chosen.margin)
     print(*accuracies(models, min(40, chosen.images)), "", *interventions(models, seen), "", sep="\n", flush=True)

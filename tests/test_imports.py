@@ -13,17 +13,18 @@ ROOT = Path(__file__).resolve().parents[1]
 # A later row may import an earlier one and its own, never a later one. Modules in no row stand in MIDDLE.
 RANKS = (
     {"types", "errors"},
-    {"registry", "content", "optional", "stats", "store", "run", "ledger", "mapfile", "tables"},
+    {"registry", "content", "optional", "stats", "store", "run", "ledger", "mapfile", "tables", "answers"},
     {"imaging", "data", "architectures", "adapters", "attribution", "metrics", "probes", "checks", "viz",
      "targets", "hooks", "perturb", "scene", "sanity", "explain"},
     {"report", "training", "audit", "plan"},
+    {"ladder"},
     {"cli"},
 )
 MIDDLE = 2
 # Attribution.to_image() and .plot() are conveniences on the type, and import the pictures when called.
 ALLOWED = {("types", "viz")}
 NO_TORCH = {"types", "errors", "registry", "content", "optional", "stats", "store", "run", "ledger", "mapfile",
-            "tables", "checks", "report", "viz"}
+            "tables", "answers", "checks", "report", "viz"}
 SOURCES = sorted((ROOT / "xaimed").rglob("*.py"))
 
 

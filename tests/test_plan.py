@@ -9,7 +9,7 @@ import pytest
 
 from xaimed.content import folder
 from xaimed.errors import NotFound, PlanError
-from xaimed.plan import Plan, open_plan, plan_of, plan_text
+from xaimed.plan import Ladder, Plan, open_plan, plan_for, plan_of, plan_text, positive_of
 
 
 def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
@@ -40,6 +40,10 @@ def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
     ({"criteria": [{"name": "AUC", "at_least": 0.5, "above": 1}]}, ["'above'"]),
     ({"criteria": [{"name": "AUC", "at_least": "much"}]}, ["at_least is 'much'", "expected a number"]),
     ({"criteria": {"AUC": 0.5}}, ["criteria"]),
+    ({"criteria": [{"name": "AUC", "at_least": 0.5, "endpoint": "third"}]}, ["endpoint is 'third'", "primary"]),
+    ({"scope": {"popullation": "women"}}, ["key in scope", "'population'"]),
+    ({"scope": {"population": 3}}, ["scope.population = 3", "expected str"]),
+    ({"verdict": {"accepts": []}}, ["key in verdict", "'accept'"]),
 ])
 def test_a_bad_plan_is_refused_with_the_nearest_name(table: dict[str, object], words: list[str]) -> None:
     with pytest.raises(PlanError) as refused:
@@ -55,3 +59,41 @@ def test_unknown_plan_and_broken_toml(tmp_path: Path) -> None:
     (tmp_path / "torn.toml").write_text("name = ")
     with pytest.raises(PlanError, match="not valid TOML"):
         open_plan(str(tmp_path / "torn.toml"))
+
+
+@pytest.mark.parametrize(("task", "plan"), [
+    ("detection", "quick"), ("classification", "quick-classification"), ("multilabel", "quick-classification"),
+    ("segmentation", "quick-segmentation"), ("generation", "quick-generation"), ("anomaly", "quick-anomaly"),
+    ("registration", "quick-registration"), ("a task of tomorrow", "quick"),
+])
+def test_each_task_has_its_plan(task: str, plan: str) -> None:
+    assert plan_for(task) == plan
+    assert open_plan(plan).name == plan
+
+
+@pytest.mark.parametrize(("given", "classes", "card", "expected"), [
+    ("benign", ("benign", "malignant"), {}, "benign"),
+    ("", ("malignant", "normal"), {"positive": "normal"}, "malignant"),
+    ("", ("normal", "pneumonia", "other"), {"positive": "pneumonia"}, "pneumonia"),
+    ("", ("normal", "pneumonia"), {}, "pneumonia"),
+    ("", ("normal", "pneumonia"), {"positive": "cancer"}, "pneumonia"),
+    ("", (), {"positive": "cancer"}, ""),
+])
+def test_the_class_to_be_found(given: str, classes: tuple[str, ...], card: dict[str, str], expected: str) -> None:
+    assert positive_of(given, classes, card) == expected
+
+
+@pytest.mark.parametrize("classes", [("normal", "pneumonia"), ()])
+def test_a_class_that_the_model_does_not_have_is_refused(classes: tuple[str, ...]) -> None:
+    with pytest.raises(PlanError, match="judging.positive is 'cancer'.*" + (", ".join(classes) or "none")):
+        positive_of("cancer", classes, {})
+
+
+def test_the_ladder_of_a_plan_is_read_and_written() -> None:
+    plan = open_plan("ladder")
+    assert plan.ladder.primary in plan.explaining.methods
+    assert plan.ladder.steps[0].endswith("radiomic")
+    assert plan_of(tomllib.loads(plan_text(plan))) == plan
+    assert plan_of({}).ladder == Ladder()
+    with pytest.raises(PlanError, match="key in ladder"):
+        plan_of({"ladder": {"primry": "occlusion"}})

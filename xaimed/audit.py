@@ -17,8 +17,10 @@ import numpy as np
 import xaimed
 from xaimed.adapters.model import Model
 from xaimed.adapters.reference import reference_mask
+from xaimed.adapters.structure import structural
 from xaimed.attribution.method import Method
 from xaimed.checks.asking import run_checks
+from xaimed.copying import Sampling, copying
 from xaimed.data.dataset import Selection
 from xaimed.data.split import manifest_digest
 from xaimed.errors import InputError, PlanError
@@ -41,8 +43,8 @@ from xaimed.yardsticks import Survey, faithfulness
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 TUNING = 24  # validation cases on which the thresholds of maps are chosen
-# Tasks that answer in pixels alone: no class of an image is right or wrong.
-PIXELS = ("segmentation", "generation", "registration")
+# Tasks of which no class of an image is right or wrong: they answer in pixels, or say how real an image looks.
+PIXELS = ("segmentation", "generation", "registration", "discrimination")
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
             scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen)
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
                         for name, m in found.items() if name != "random_map"]
+    scores += structural(audit.model, case, targets)
     store.add_case(case, prediction, entries, [*scores, *measured(case, prediction)])
     store.log("case", {"case": case.id, "targets": len(targets)})
 
@@ -242,16 +245,23 @@ def _yardsticks(audit: Audit, store: Store, methods: Sequence[Method], say: Prog
 
 
 def _gate_scenes(audit: Audit, wanted: int) -> tuple[list[Scene], list[Scene]]:
-    """The best detection of up to `wanted` cases, a patient once while there are others, and its other class."""
+    """The best detection of up to `wanted` cases, a patient once while there are others, and its other class.
+
+    A displacement is explained at one point in all of them: a map that only knew the point would otherwise pass, for
+    it stays where it is when the weights are random and differs from image to image.
+    """
     rows, patients = audit.cases.rows, [row.patient for row in audit.cases.rows]
     first = [i for i, row in enumerate(rows) if patients.index(row.patient) == i]
     scenes: list[Scene] = []
     rivals: list[Scene] = []
+    shared: list[Target] = []
     for index in [*first, *(i for i in range(len(rows)) if i not in first)]:
         if len(scenes) == wanted:
             break
         case = audit.cases[index]
         targets = audit.model.targets(case, audit.model.predict([case])[0])[:1]
+        if audit.model.file.task == "registration":
+            targets = shared = shared or targets
         scenes += audit.model.scenes(case, targets) if targets else []
         rivals += audit.model.scenes(case, [rival]) if (rival := _rival(audit.model, targets)) else []
     return scenes, rivals
@@ -289,7 +299,8 @@ def _results(audit: Audit, draft: Run, options: JudgeOptions) -> Results:
     found = Results((), {}) if task in PIXELS else judge(
         draft.cases, truth, draft.predictions, audit.model.file.operating_point, options)
     parts = pooled(draft.scores, draft.cases, Pooling(options.resamples, options.seed, options.smallest_cell))
-    return Results((*found.estimates, *parts.estimates), found.curves)
+    copies = copying(audit.model, audit.cases.dataset, Sampling(seed=options.seed, resamples=options.resamples))
+    return Results((*found.estimates, *parts.estimates, *copies.estimates), {**found.curves, **copies.curves})
 
 
 def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:

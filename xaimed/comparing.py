@@ -4,46 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from xaimed.discordance import EARLIER, NEW, Discordant, Duel, discordant, lesion_differences
 from xaimed.drift import Drift, agreements, drifts
 from xaimed.errors import InputError
 from xaimed.metrics.comparison import Contender, Contest, compare, corrected, paired
 from xaimed.metrics.evidence import Evidence, evidence
-from xaimed.metrics.froc import Steps
-from xaimed.metrics.judged import Judged, JudgeOptions
-from xaimed.metrics.matching import match
+from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.operating import called_positive
-from xaimed.stats import Array, Estimate, Resampling, ratio
+from xaimed.stats import Array, Estimate, Resampling, ratio, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from xaimed.run import Run
 
-NEW, EARLIER = "new", "earlier"
-RATES = (0.1, 0.25, 0.5, 1.0)
 EDGES = ["x0", "y0", "x1", "y1"]
 Answer = Literal["superior", "not inferior", "not shown", "inferior", "NOT ASSESSED"]
-# Where the tasks of the two runs give no image score, nothing but their own measures is compared.
 IN_SETTINGS = ("plan", "code", "versions", "device", "platform", "seeds")
-
-
-@dataclass(frozen=True)
-class Discordant:
-    """A case on which the two models differ: what differs, and which of them is right. score: of the positive class."""
-
-    case: str
-    patient: str
-    label: str
-    what: str
-    right: Literal["new", "earlier"]
-    earlier: float
-    new: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,16 +107,45 @@ def compare_runs(earlier: Run, new: Run, margin: float | None = None) -> RunComp
     if chosen is not None and not 0 < float(chosen) < 1:
         raise InputError(f"margin {chosen}; expected a number between 0 and 1, set before the data are seen")
     options = _options(new)
-    found = [evidence(run.cases, run.truth, run.predictions, _unplaced(run)) for run in (earlier, new)
-             ] if len(new.predictions) else []
-    scored = bool(found) and all(options.positive in e.classes for e in found)
-    estimates = _scored(earlier, new, found, options, chosen) if scored else []
+    duel = _duel(earlier, new, options)
+    estimates = [] if duel is None else [*_scored(duel, chosen), *_silent(new, duel)]
     estimates += _measures(earlier, new, options)
     drift = drifts(earlier, new)
     estimates += agreements(drift, options.resamples, options.seed)
     return RunComparison(earlier, new, options.positive, chosen, tuple(estimates),
-                         tuple(_discordant(earlier, new, found, options)) if scored else (), tuple(drift),
-                         _settings(earlier, new))
+                         () if duel is None else tuple(discordant(duel)), tuple(drift), _settings(earlier, new))
+
+
+def _duel(earlier: Run, new: Run, options: JudgeOptions) -> Duel | None:
+    """Both runs as evidence; None where one of them has no score of the positive class."""
+    if not len(earlier.cases) or not (len(earlier.predictions) and len(new.predictions)):
+        return None
+    kept = _answered(earlier, options.positive) & _answered(new, options.positive)
+    if not kept:
+        return None
+    old, now = (_evidence(run, kept, options) for run in (earlier, new))
+    return Duel((earlier, new), (old, now), options)
+
+
+def _evidence(run: Run, kept: set[str], options: JudgeOptions) -> Evidence:
+    cases, truth, said = (table[table["case"].isin(kept)] for table in (run.cases, run.truth, run.predictions))
+    return evidence(cases, truth, said, options.ignored_cases)
+
+
+def _answered(run: Run, positive: str) -> set[str]:
+    """The cases for which the run's model gave a score of the positive class."""
+    rows = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()
+                           & (run.predictions["target"] == positive) & run.predictions["score"].notna()]
+    return set(rows["case"])
+
+
+def _silent(new: Run, duel: Duel | None) -> list[Estimate]:
+    """The share of cases that are left out because one of the models gave no output; none if there is none."""
+    total = len(new.cases)
+    left = total - (len(duel.found[0].cases) if duel is not None else total)
+    low, high = wilson(left, total) if total else (math.nan, math.nan)
+    return [Estimate("cases left out: without an output of both models", left / total, low, high, numerator=float(left),
+                     denominator=float(total), interval="Wilson")] if left else []
 
 
 def refuse_other_data(earlier: Run, new: Run) -> None:
@@ -171,7 +184,14 @@ def _options(run: Run) -> JudgeOptions:
     plan, usual = run.plan.get("judging", {}), JudgeOptions()
     return JudgeOptions(hit_rules=tuple(plan.get("hit_rules", usual.hit_rules)),
                         resamples=int(plan.get("resamples", usual.resamples)), seed=int(run.plan.get("seed", 0)),
-                        positive=str(plan.get("positive") or usual.positive), ignored_cases=_unplaced(run))
+                        positive=_positive(run), ignored_cases=_unplaced(run))
+
+
+def _positive(run: Run) -> str:
+    """The plan's positive class; where a run was made without one, malignant or the model's last class."""
+    classes = [str(name) for name in run.meta.get("model", {}).get("classes", ())]
+    given = str(run.plan.get("judging", {}).get("positive", ""))
+    return given or (classes[-1] if classes and "malignant" not in classes else JudgeOptions().positive)
 
 
 def _unplaced(run: Run) -> tuple[str, ...]:
@@ -185,44 +205,19 @@ def operating_point(run: Run) -> float:
     return float(point) if isinstance(point, int | float) else 0.5
 
 
-def _scored(earlier: Run, new: Run, found: Sequence[Evidence], options: JudgeOptions, margin: float | None
-            ) -> list[Estimate]:
+def _scored(duel: Duel, margin: float | None) -> list[Estimate]:
     """Differences in AUC, sensitivity, specificity and Brier score, then in lesion sensitivity at each rate."""
-    truth, known = found[0].truth_of(options.positive)
+    options, (old, new) = duel.options, duel.found
+    truth, known = old.truth_of(options.positive)
     kept = np.flatnonzero(known)
     if not len(kept):
         return []
-    patients = [found[0].patients[i] for i in kept]
+    patients = [old.patients[i] for i in kept]
     contest = Contest(truth[kept], patients, options.positive,
                       Resampling.of(patients, options.resamples, options.seed))
-    contenders = [Contender(name, e.score(options.positive)[kept],
-                            called_positive(e, options.positive, operating_point(run))[kept])
-                  for name, run, e in ((NEW, new, found[1]), (EARLIER, earlier, found[0]))]
-    return [*compare(contenders, contest, margin), *_lesions((earlier, new), found, options)]
-
-
-def _lesions(runs: tuple[Run, Run], found: Sequence[Evidence], options: JudgeOptions) -> list[Estimate]:
-    """The difference in lesion sensitivity at the rates that both curves reach, by the first hit rule."""
-    if not len(found[0].lesions):
-        return []
-    rule, owners = options.hit_rules[0], found[0].patients
-    draws = Resampling.of(owners, options.resamples, options.seed)
-    steps = []
-    for run, e in zip(runs, found, strict=True):
-        judged = Judged(e, operating_point(run), options, draws, _spacing(run))
-        steps.append(Steps.of(match(*judged.regions(rule), rule), e.located, e.located))
-    reached = [rate for rate in RATES if min(s.end[0] for s in steps) >= rate]
-    tested = [paired(f"difference in sensitivity at {rate:g} false positives per image: {NEW} - {EARLIER}",
-                     lambda w, rate=rate: steps[1].at([rate], w)[:, 0] - steps[0].at([rate], w)[:, 0],
-                     owners, draws) for rate in reached]
-    count = float(len(found[0].lesions))
-    return [replace(e, unit="lesion", rule=f"{rule}, {e.rule}", denominator=count)
-            for test in tested for e in corrected([test])]
-
-
-def _spacing(run: Run) -> Array:
-    spacing: Array = run.cases.sort_values("case", kind="stable")["spacing_mm"].to_numpy(np.float64)
-    return spacing
+    contenders = [Contender(name, duel.scores[i][kept], called_positive(e, options.positive, duel.bars[i])[kept])
+                  for name, i, e in ((NEW, 1, new), (EARLIER, 0, old))]
+    return [*compare(contenders, contest, margin), *lesion_differences(duel)]
 
 
 def _measures(earlier: Run, new: Run, options: JudgeOptions) -> list[Estimate]:
@@ -237,8 +232,12 @@ def _measures(earlier: Run, new: Run, options: JudgeOptions) -> list[Estimate]:
         patients, values = [owner[case] for case in change.index], change.to_numpy(np.float64)
         draws = Resampling.of(patients, options.resamples, options.seed)
         name = f"difference in {metric}: {NEW} - {EARLIER}"
-        out += corrected([paired(name, lambda w, values=values: ratio(w @ values, w.sum(axis=1)), patients, draws)])
+        out += corrected([paired(name, _mean_of(values), patients, draws)])
     return out
+
+
+def _mean_of(values: Array) -> Callable[[Array], Array]:
+    return lambda w: ratio(w @ values, w.sum(axis=1))
 
 
 def _by_case(run: Run) -> pd.DataFrame:
@@ -248,50 +247,15 @@ def _by_case(run: Run) -> pd.DataFrame:
 
 
 def _lower_is_better(name: str) -> bool:
-    from xaimed.registry import load, names
-
-    measure = name.removeprefix("difference in ").partition(":")[0].lower()
-    if measure.startswith(("brier", "hd95", "anomaly", "ncc_loss", "folding", "mse", "mae", "rmse")):
-        return True
-    stem = measure.partition("[")[0]
-    return stem in names("metrics") and getattr(load("metrics", stem).METRIC, "better", "higher") == "lower"
+    measure = name.removeprefix("difference in ").partition(": ")[0]
+    return measure == "Brier score" or _directions().get(measure) == "lower"
 
 
-def _discordant(earlier: Run, new: Run, found: Sequence[Evidence], options: JudgeOptions) -> list[Discordant]:
-    """Images that one model calls right and the other wrong, then lesions that one finds and the other misses."""
-    truth, known = found[0].truth_of(options.positive)
-    scores = [e.score(options.positive) for e in found]
-    called = [called_positive(e, options.positive, operating_point(run))
-              for run, e in zip((earlier, new), found, strict=True)]
-    rows = []
-    for i in np.flatnonzero(known & (called[0] != called[1])):
-        right: Literal["new", "earlier"] = "new" if called[1][i] == truth[i] else "earlier"
-        said = "positive" if called[1][i] else "negative"
-        rows.append(_row(found[0], int(i), f"called {said} by the new model only", right, scores))
-    return rows + _lesion_rows((earlier, new), found, options, scores)
+@cache
+def _directions() -> Mapping[str, str]:
+    from xaimed.metrics.pixelwise import case_metrics
 
-
-def _lesion_rows(runs: tuple[Run, Run], found: Sequence[Evidence], options: JudgeOptions, scores: Sequence[Array]
-                 ) -> list[Discordant]:
-    rule = options.hit_rules[0]
-    draws = Resampling.of(found[0].patients, 1, 0)
-    hits = []
-    for run, e in zip(runs, found, strict=True):
-        judged = Judged(e, operating_point(run), options, draws, _spacing(run))
-        hits.append(match(*judged.regions(rule), rule).score >= operating_point(run))
-    out = []
-    for i in np.flatnonzero(hits[0] != hits[1]):
-        right: Literal["new", "earlier"] = "new" if hits[1][i] else "earlier"
-        lesion = found[0].lesions
-        out.append(_row(found[0], int(lesion.image[i]),
-                        f"{lesion.labels[i]} lesion found by the {right} model only ({rule})", right, scores))
-    return out
-
-
-def _row(found: Evidence, image: int, what: str, right: Literal["new", "earlier"], scores: Sequence[Array]
-         ) -> Discordant:
-    return Discordant(found.cases[image], found.patients[image], str(found.labels[image]), what, right,
-                      float(scores[0][image]), float(scores[1][image]))
+    return {measure: better for metric in case_metrics() for measure, better in metric.measures.items()}
 
 
 def _identity(run: Run) -> dict[str, str]:

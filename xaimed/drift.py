@@ -9,7 +9,7 @@ the same map, 0 for a map that is no more alike than another patient's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,14 @@ def agreements(found: Sequence[Drift], resamples: int, seed: int) -> list[Estima
             continue
         values, owners = np.array([d.agreement for d in kept]), [d.patient for d in kept]
         draws = Resampling.of(owners, resamples, seed)
-        limits = percentile(draws.run(owners, lambda w, values=values: ratio(w @ values, w.sum(axis=1))))
+        limits = percentile(draws.run(owners, _mean_of(values)))
         out.append(Estimate(NAME, float(values.mean()), *limits, unit="map", rule=rule, group=group,
                             denominator=float(len(kept)), interval=draws.text))
     return out
+
+
+def _mean_of(values: Array) -> Callable[[Array], Array]:
+    return lambda w: ratio(w @ values, w.sum(axis=1))
 
 
 def _pairs(earlier: Run, new: Run, case: str) -> list[Pair]:
@@ -163,9 +167,3 @@ def _donors(pair: Pair, others: Sequence[Pair]) -> list[Pair]:
 def _rho(first: Vector | None, second: Vector | None) -> float:
     return math.nan if first is None or second is None else spearman(first, second)
 
-
-def means(found: Sequence[Drift]) -> Array:
-    """(n,) the agreements that are numbers."""
-    values = np.array([d.agreement for d in found], np.float64)
-    kept: Array = values[np.isfinite(values)]
-    return kept

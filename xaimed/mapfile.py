@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,6 +20,9 @@ from xaimed.types import Floats
 
 if TYPE_CHECKING:
     import zarr
+
+
+NONE: Mapping[str, Floats] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,11 @@ class MapEntry:
     box: tuple[float, float, float, float] | None = None
 
 
-def write_case(folder: Path, image: Floats, entries: Sequence[MapEntry], maps: Sequence[Floats]) -> None:
+def write_case(folder: Path, image: Floats, entries: Sequence[MapEntry], maps: Sequence[Floats],
+               planes: Mapping[str, Floats] = NONE) -> None:
     """Write the group of one case: image (C, H, W) in [0, 1] as uint16, maps (H, W) as float16 with a scale.
+
+    planes: what the model answered in pixels and its reference, (H, W) by name, kept like the maps.
 
     Each map is divided by its largest magnitude, so that float16 keeps 11 bits whatever the unit; the scale
     stands in the attributes. Raises StoreError if a map is not the size of the image.
@@ -52,7 +59,20 @@ def write_case(folder: Path, image: Floats, entries: Sequence[MapEntry], maps: S
     stack, scales = _scaled(image.shape[1:], entries, maps)
     _array(group, "maps", stack, one_chunk=False)
     rows = [_row(entry, scale) for entry, scale in zip(entries, scales, strict=True)]
-    group.attrs.update(cast(dict[str, Any], {"channels": channels, "entries": rows}))
+    attributes = {"channels": channels, "entries": rows}
+    if planes:
+        named = [MapEntry("", name) for name in planes]
+        kept, scales = _scaled(image.shape[1:], named, list(planes.values()))
+        _array(group, "planes", kept, one_chunk=False)
+        attributes["planes"] = [{"name": name, "scale": scale} for name, scale in zip(planes, scales, strict=True)]
+    group.attrs.update(cast(dict[str, Any], attributes))
+
+
+def read_planes(folder: Path) -> dict[str, Floats]:
+    """float32 (H, W) by name: what the model answered in pixels and its reference; none where it does not."""
+    rows = _attributes(folder).get("planes", [])
+    values = _values(folder, "planes", None).astype(np.float32) if rows else ()
+    return {str(row["name"]): part * np.float32(row["scale"]) for row, part in zip(rows, values, strict=True)}
 
 
 def write_unpictured(folder: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from xaimed.content import folder
 from xaimed.errors import PlanError, unknown
 from xaimed.imaging.preprocessing import preprocessing_of
-from xaimed.metrics.criteria import KEYS, criteria_of
+from xaimed.metrics.criteria import KEYS, Rules, criteria_of, rules_of
 from xaimed.metrics.matching import HIT_RULES
 from xaimed.metrics.yard import Yard
 from xaimed.settings import read_table, settings
@@ -70,8 +70,32 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What only people can say of the model's use, for the report; an empty text prints NOT ASSESSED.
+
+    population: of whom, where, with what disease and share of it. users: who reads the output, and how trained.
+    setting: where in the pathway. out_of_scope: what it must not be used for. reference_standard: how the truth was
+    found, and by whom. sample_size: why so many cases. missing: how missing and indeterminate outputs count.
+    oversight: who may overrule it, and how. risks: what remains. monitoring: what is watched and what sets off action.
+    """
+
+    population: str = ""
+    users: str = ""
+    setting: str = ""
+    out_of_scope: str = ""
+    reference_standard: str = ""
+    sample_size: str = ""
+    missing: str = ""
+    oversight: str = ""
+    risks: tuple[str, ...] = ()
+    monitoring: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
-    """An audit plan. criteria: tables of name, at_least or at_most, and optionally rule, group and on.
+    """An audit plan. criteria: tables of name, at_least or at_most, and optionally rule, group, on, endpoint and why.
+
+    verdict: the rules by which the verdict follows, as metrics.criteria says.
 
     preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
     ladder: what `audit --all` compares; an audit of one model leaves it aside.
@@ -85,6 +109,8 @@ class Plan:
     judging: Judging = field(default_factory=Judging)
     explaining: Explaining = field(default_factory=Explaining)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
+    verdict: Mapping[str, Any] = field(default_factory=lambda: {k: list(v) for k, v in asdict(Rules()).items()})
     criteria: tuple[Mapping[str, Any], ...] = ()
     ladder: Ladder = field(default_factory=Ladder)
 
@@ -125,6 +151,8 @@ def plan_of(table: Mapping[str, Any]) -> Plan:
     """The plan of a parsed TOML table."""
     values = dict(table)
     values["judging"] = settings(Judging, values.get("judging", {}), "judging")
+    values["scope"] = settings(Scope, values.get("scope", {}), "scope")
+    values["verdict"] = {key: list(v) for key, v in asdict(rules_of(values)).items()}
     values["explaining"] = _explaining(values.get("explaining", {}))
     values["ladder"] = settings(Ladder, values.get("ladder", {}), "ladder")
     plan = settings(Plan, values, "plan")

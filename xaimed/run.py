@@ -134,6 +134,10 @@ class Run:
         """float32 (C, H, W) in [0, 1]. Raises NotFound where no image was given."""
         return mapfile.read_image(self._maps(case))
 
+    def planes(self, case: str) -> dict[str, Floats]:
+        """float32 (H, W) by name, as `answers.planes_of` gives them; none for a model that gives classes or boxes."""
+        return mapfile.read_planes(self._maps(case))
+
     def log_entries(self) -> tuple[ledger.Entry, ...]:
         """The log. Raises StoreError where its hash chain is broken."""
         return ledger.read(self.path / "log.jsonl")

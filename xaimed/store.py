@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from xaimed import ledger, mapfile, tables
+from xaimed.answers import planes_of
 from xaimed.errors import StoreError
 from xaimed.ledger import Fact
 from xaimed.mapfile import MapEntry
@@ -99,7 +100,8 @@ class Store:
         folder = self._partial / "maps.zarr" / case.id
         part = self._partial / "parts" / f"{case.id}.json"
         with _disk(self.path), _undone(folder, part):
-            mapfile.write_case(folder, case.image, [e for e, _ in entries], [m for _, m in entries])
+            mapfile.write_case(folder, case.image, [e for e, _ in entries], [m for _, m in entries],
+                               planes_of(case, prediction))
             _write(part, ledger.canonical(ledger.plain(rows)))
         self._parts[case.id] = part
 

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from dashboards import exam, parts, shell, viewer
+from dashboards import exam, opinion, parts, shell, viewer, visits
 from dashboards.exam import Choice
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
@@ -25,6 +25,7 @@ def case(run: Run) -> None:
     name = _chosen(run)
     if not name:
         return
+    visits.note(run, "case", name)
     if not run.pictured:
         _outputs(run, name)
         return
@@ -37,6 +38,7 @@ def case(run: Run) -> None:
             _damage(run, name, shown)
             _numbers(run, name, shown)
             _without(run, name, shown)
+        opinion.ask(run, Choice(name, shown.target if shown else "", shown.method if shown else ""))
         _download(run, name)
     with views:
         viewer.show(run, Choice(name, shown.target if shown else "", shown.method if shown else ""))
@@ -79,7 +81,8 @@ def _chosen(run: Run) -> str:
     if not known:
         st.info("This run holds no case.")
         return ""
-    order = [name for name in st.session_state.get("order", []) if name in set(known)] or known
+    have = set(known)
+    order = [name for name in st.session_state.get("order", {}).get(run.path.name, []) if name in have] or known
     picked = st.session_state.pop("asked_case", None)
     asked = picked or st.query_params.get("case") or st.session_state.get("case_name")
     if asked and asked not in known:
@@ -105,7 +108,7 @@ def _steps(run: Run, name: str, order: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _step("Previous", "P", order[at - 1] if at > 0 else "")
         _step("Next", "N", order[at + 1] if at + 1 < len(order) else "")
-        _step("Next miss", "M", _next_miss(run, order[at + 1:]))
+        _step("Next miss", "M", _next_miss(run, order[at + 1:] + order[:max(at, 0)]))
         _told(row, f"{at + 1} of {len(order)} in the list")
 
 
@@ -114,8 +117,9 @@ def _step(label: str, key: str, name: str) -> None:
 
 
 def _next_miss(run: Run, rest: list[str]) -> str:
+    """The next case of the list that went wrong, from its end on to its start."""
     table = shell.listed(str(run.path), stamp(run.path))
-    wrong = set(table["case"][(table["missed"] > 0) | (table["outcome"] == "wrong class")])
+    wrong = set(table["case"][(table["missed"] > 0) | table["outcome"].str.startswith("wrong class")])
     return next((name for name in rest if name in wrong), "")
 
 

@@ -1,64 +1,186 @@
-"""Cases: the worklist with its filters; a click opens the case."""
+"""Cases: the worklist of one run or of several, filtered, ordered and paged here; a click opens the case."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
-from dashboards import shell
+from dashboards import downloads, shell
 from dashboards.shelf import stamp
+from xaimed import feedback
 from xaimed.store import Run
-from xaimed.viz import worklist
+from xaimed.viz import trust, worklist
 
-NAMES = {"case": "Case", "label": "Reference", "outcome": "Outcome", "score": "Score", "says": "Highest class",
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+NAMES = {"case": "Case", "run": "Run", "outcome": "Outcome", "label": "Reference", "says": "Highest class",
+         "score": "Score", "disagreement": "Methods differ", "trust": "Trust in the maps", "feedback": "Feedback",
+         "group_site": "Site", "group_view": "View", "group_side": "Side", "group_density": "Density",
          "lesions": "Lesions", "missed": "Missed", "false_positives": "False positives", "energy": "Energy in lesion"}
+ORDERS = {"disagreement": "methods differ", "energy": "energy in lesion", "false_positives": "false positives",
+          "label": "reference"}
+SIZES = (25, 50, 100, 200)
+ROW_PIXELS, TALLEST = 35, 458
 
 
 def cases(run: Run) -> None:
-    table = shell.listed(str(run.path), stamp(run.path))
-    kept = worklist.filtered(table, _filter(table))
-    st.session_state["order"] = list(kept["case"])
-    st.caption(f"{len(kept)} of {len(table)} cases. Hits by {worklist.HIT_RULE}, whatever the class, at the "
-               f"operating point {worklist.operating_point(run):.3g}. Click a row to open the case.")
-    if kept.empty:
+    slots = st.columns(6, vertical_alignment="bottom")
+    more = slots[5].popover("More filters", width="stretch")
+    with more:
+        runs = _runs(run)
+    table = _listed(runs)
+    wanted = _filter(table, slots[:5], more)
+    places = _places(table, wanted)
+    if len({_data_of(one) for one in runs}) > 1:
+        st.warning("These runs are of different data: cases of the same name may be different images.")
+    points = ", ".join(f"{worklist.operating_point(one):.3g}" for one in runs)
+    st.caption(f"{len(places)} of {len(table)} cases. Hits by {worklist.HIT_RULE}, whatever the class, at the "
+               f"operating point {points}. Click a row to open the case.", help=trust.RULES)
+    if not len(places):
         st.info("No case passes these filters.")
         return
-    _table(run, kept)
+    _page(table, places)
 
 
-def _filter(table: pd.DataFrame) -> worklist.Filter:
-    groups = [name for name in table.columns if name.startswith("group_")]
-    many = len(groups) > 3
-    slots = st.columns(4 if many else 4 + len(groups), vertical_alignment="bottom")
-    places = st.columns(len(groups)) if many else slots[4:]
-    text = slots[0].text_input("Find a case", key="find", placeholder="name")
-    outcomes = slots[1].multiselect("Outcome", worklist.outcomes_of(table), key="outcomes", placeholder="all")
-    labels = slots[2].multiselect("Reference", sorted(table["label"].fillna("not known").unique()), key="labels",
+def _places(table: pd.DataFrame, wanted: worklist.Filter) -> NDArray[np.int64]:
+    """The rows of the worklist to show, in order; found anew only where the list, filter or order changed."""
+    by, descending = st.session_state["order_by"], st.session_state["descending"]
+    asked = (tuple(table["run"].unique()), len(table), shell.heads(), repr(wanted), by, descending)
+    kept = st.session_state.get("kept")
+    if kept is None or kept[0] != asked:
+        shown = worklist.ordered(worklist.filtered(table, wanted), by, descending)
+        kept = st.session_state["kept"] = (asked, shown.index.to_numpy(np.int64))
+        st.session_state["order"] = {str(name): list(own) for name, own in shown.groupby("run", sort=False)["case"]}
+    places: NDArray[np.int64] = kept[1]
+    return places
+
+
+def _runs(run: Run) -> list[Run]:
+    """The runs whose cases are listed: the chosen one, and others that the reader adds."""
+    others = [found for found in shell.openable() if found.name != run.path.name]
+    if not others:
+        return [run]
+    names = [found.name for found in others]
+    kept = [name for name in st.session_state.get("runs_listed", []) if name in names]
+    st.session_state["runs_listed"] = kept
+    chosen = st.multiselect("Cases of other runs too", names, key="runs_listed", placeholder="this run only")
+    return [run, *(shell.opened(str(one.path), stamp(one.path)) for one in others if one.name in chosen)]
+
+
+def _data_of(run: Run) -> tuple[str, str]:
+    data = run.meta.get("data", {})
+    return str(data.get("manifest", "")), str(data.get("selection", ""))
+
+
+def _listed(runs: list[Run]) -> pd.DataFrame:
+    """The worklists of the runs under each other, with what readers said."""
+    parts = []
+    for run in runs:
+        table = shell.listed(str(run.path), stamp(run.path))
+        said = feedback.by_case(shell.said(run))
+        parts.append(table.assign(feedback=table["case"].map(said).fillna("") if len(said) else ""))
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _filter(table: pd.DataFrame, slots: Sequence[DeltaGenerator], more: DeltaGenerator) -> worklist.Filter:
+    text = slots[0].text_input("Find a case", key="find", placeholder="name, class, group")
+    kind = slots[1].selectbox("Show", ["", *worklist.KINDS], key="kind", format_func=lambda name: name or "all cases")
+    outcomes = slots[2].multiselect("Outcome", worklist.outcomes_of(table), key="outcomes", placeholder="all")
+    labels = slots[3].multiselect("Reference", sorted(table["label"].fillna("not known").unique()), key="labels",
                                   placeholder="all")
-    chosen = {name: place.multiselect(_group_name(name), sorted(table[name].dropna().unique()), key=name,
-                                      placeholder="all")
-              for name, place in zip(groups, places, strict=True)}
-    energy = slots[3].slider("Energy in lesion below", 0.0, 1.0, 1.0, 0.05, key="energy",
-                             help="Mean share of the map's positive energy inside the reference lesion; "
-                                  "1 keeps all cases, those without a lesion or map too.")
-    return worklist.Filter(tuple(outcomes), tuple(labels), chosen, energy if energy < 1 else None, text)
+    with slots[4]:
+        _order(table)
+    with more:
+        chosen = _groups(table)
+        st.session_state.setdefault("energy", 1.0)
+        energy = st.slider("Energy in lesion below", 0.0, 1.0, step=0.05, key="energy",
+                           help="Mean share of the map's positive energy inside the reference lesion; "
+                                "1 keeps all cases, those without a lesion or map too.")
+    return worklist.Filter(kind, tuple(outcomes), tuple(labels), chosen, energy if energy < 1 else None, text)
+
+
+def _groups(table: pd.DataFrame) -> dict[str, list[str]]:
+    """For each group column the values that are kept."""
+    found = {}
+    for name in (name for name in table.columns if name.startswith("group_")):
+        found[name] = st.multiselect(_group_name(name), sorted(table[name].dropna().astype(str).unique()), key=name,
+                                     placeholder="all")
+    return found
+
+
+def _order(table: pd.DataFrame) -> None:
+    """The order, also set by a click on a column's title; the same title again turns it round."""
+    names = [worklist.GRAVEST, *(name for name in NAMES if name in table),
+             *(name for name in table if name.startswith("group_") and name not in NAMES)]
+    asked = st.session_state.pop("asked_order", None)
+    if asked in names:
+        same = st.session_state.get("order_by") == asked
+        st.session_state["descending"] = same and not st.session_state.get("descending", False)
+        st.session_state["order_by"] = asked
+    if st.session_state.get("order_by") not in names:
+        st.session_state["order_by"] = worklist.GRAVEST
+    st.selectbox("Order", names, key="order_by",
+                 format_func=lambda name: ORDERS.get(name, NAMES.get(name, _group_name(name))).lower())
+    st.session_state.setdefault("descending", False)
 
 
 def _group_name(column: str) -> str:
     return column.removeprefix("group_").replace("_", " ").capitalize()
 
 
-def _table(run: Run, kept: pd.DataFrame) -> None:
-    columns = {name: st.column_config.Column(title) for name, title in NAMES.items()}
-    columns |= {name: st.column_config.Column(_group_name(name)) for name in kept.columns if "group_" in name}
+def _page(table: pd.DataFrame, places: NDArray[np.int64]) -> None:
+    size = int(st.session_state.setdefault("page_size", SIZES[1]))
+    here, pages = worklist.page(places, int(st.session_state.get("page_number", 1)), size)
+    shown = table.loc[here]
+    # The place of the table is above its controls, which decide what it shows.
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["page_number"] = min(int(st.session_state.get("page_number", 1)), pages)
+        st.number_input(f"Page, of {pages}", 1, pages, key="page_number", width=150)
+        st.selectbox("Rows", SIZES, key="page_size", width=110)
+        st.toggle("Descending", key="descending", disabled=st.session_state["order_by"] == worklist.GRAVEST)
+        names = list(range(len(shown)))
+        chosen = st.selectbox("Case", names, width=280, key="case_to_open",
+                              format_func=lambda at: str(shown["case"].iloc[at]) if at < len(shown) else "")
+        if st.button("Open"):
+            _open(shown.iloc[min(chosen, len(shown) - 1)])
+        downloads.numbers("worklist", lambda: table.loc[places], "All of them (CSV)")
+    with place:
+        _table(shown)
+
+
+def _table(shown: pd.DataFrame) -> None:
+    several = shown["run"].nunique() > 1
+    order = [name for name in NAMES if name in shown and (name != "run" or several)]
+    order += [name for name in shown if name.startswith("group_") and name not in NAMES]
+    columns = {name: st.column_config.Column(NAMES.get(name, _group_name(name))) for name in order}
     columns["score"] = st.column_config.ProgressColumn("Score", format="%.2f", min_value=0.0, max_value=1.0)
-    columns["energy"] = st.column_config.NumberColumn("Energy in lesion", format="%.2f")
-    event = st.dataframe(kept.reset_index(drop=True), hide_index=True, column_config=columns, key="worklist",
-                         on_select="rerun", selection_mode=["single-row", "single-cell"], height=520,
+    for name in ("energy", "disagreement"):
+        columns[name] = st.column_config.NumberColumn(NAMES[name], format="%.2f")
+    event = st.dataframe(shown[order].reset_index(drop=True), hide_index=True, column_config=columns, key="worklist",
+                         on_select="rerun", selection_mode=["single-row", "single-cell", "single-column"],
+                         height=min(TALLEST, ROW_PIXELS * (len(shown) + 1) + 3),
                          alt="The worklist: one row for each case")
     picked = event["selection"]["rows"] or [row for row, _ in event["selection"]["cells"]]
     if picked:
-        st.switch_page("pages/case.py", query_params={"run": run.path.name, "case": kept["case"].iloc[picked[0]]})
+        _open(shown.iloc[picked[0]])
+    titles = event["selection"]["columns"]
+    if titles and titles[0] != st.session_state.get("title_seen"):
+        st.session_state["asked_order"] = st.session_state["title_seen"] = titles[0]
+        st.rerun()
+    if not titles:
+        st.session_state.pop("title_seen", None)
+
+
+def _open(row: pd.Series[str]) -> None:
+    st.session_state["run_name"] = row["run"]
+    st.switch_page("pages/case.py", query_params={"run": row["run"], "case": row["case"]})
 
 
 shell.show(cases)

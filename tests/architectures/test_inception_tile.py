@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from torchvision.models import inception_v3
 
-from xaimed.architectures.inception_tile import build, positive_share, slide_scores
+from xaimed.architectures.inception_tile import build, positive_share, slide_scores, tile_shares
 from xaimed.errors import ModelError
 
 
@@ -38,6 +40,39 @@ def test_a_slide_is_the_mean_of_its_tiles() -> None:
     assert slide_scores(logits, exclusive=False).numpy() == pytest.approx((powers / (1 + powers)).mean(axis=0))
     best = logits.numpy().argmax(axis=1)
     assert positive_share(logits).numpy() == pytest.approx([(best == c).mean() for c in range(3)])
+
+
+def test_the_score_of_a_slide_is_the_sum_of_what_its_tiles_give() -> None:
+    logits = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for exclusive in (True, False):
+        shares = tile_shares(logits, exclusive)
+        torch.testing.assert_close(shares.sum(dim=0), slide_scores(logits, exclusive), rtol=0, atol=1e-15)
+        one = torch.stack([slide_scores(tile[None], exclusive) / 5 for tile in logits])
+        torch.testing.assert_close(shares, one, rtol=0, atol=1e-15)
+    assert float(tile_shares(logits).sum()) == pytest.approx(1)
+
+
+def test_the_attribution_of_a_slide_is_the_sum_of_those_of_its_tiles() -> None:
+    """Integrated gradients of the slide's score over all tiles at once, against each tile alone by its own path."""
+    torch.manual_seed(0)
+    network, tiles, klass = build(outputs=3).double().eval(), torch.rand(3, 3, 64, 64, dtype=torch.float64), 1
+    steps = 8
+    places = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+
+    def along_the_path(images: torch.Tensor, score: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        total = torch.zeros_like(images)
+        for place in places:
+            at = (place * images).requires_grad_()
+            total += torch.autograd.grad(score(network(at)), at)[0]
+        return total / steps * images
+
+    whole = along_the_path(tiles, lambda logits: slide_scores(logits)[klass])
+    alone = torch.cat([along_the_path(tile[None], lambda logits: logits.softmax(dim=1)[0, klass]) for tile in tiles])
+    torch.testing.assert_close(whole, alone / 3, rtol=1e-9, atol=1e-12)
+    with torch.no_grad():
+        gain = tile_shares(network(tiles)) - tile_shares(network(torch.zeros_like(tiles)))
+    sums = whole.sum(dim=(1, 2, 3))
+    assert float((sums - gain[:, klass]).abs().max()) < 0.05 * float(gain[:, klass].abs().max())
 
 
 def test_a_slide_without_tiles_and_another_size_are_refused() -> None:

@@ -78,7 +78,8 @@ def test_a_prototype_lights_up_where_its_patch_lies() -> None:
         maps = net.similarity_maps(images)[0]
         assert cells.numpy() == pytest.approx(torch.stack([maps[0] - maps[1] / 2, maps[1] - maps[0] / 2]).numpy(),
                                               abs=1e-5)
-    found = OwnEvidence()(load_model(net, classes=["normal", "malignant"]), Case(id="p2", image=spot), ["malignant"]).values[0]
+    model = load_model(net, classes=["normal", "malignant"])
+    found = OwnEvidence()(model, Case(id="p2", image=spot), ["malignant"]).values[0]
     row, column = np.unravel_index(found.argmax(), found.shape)
     assert (row // 4, column // 4) == (2, 5)
 

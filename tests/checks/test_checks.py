@@ -71,10 +71,12 @@ def asked(check: Any, run: Run, outcome: str, *words: str) -> Finding:
 def test_the_codes_are_stable() -> None:
     codes = {name: registry.load("checks", name).CHECK.code for name in registry.names("checks")}
     assert codes == {
-        "split_overlap": "XM101", "operating_point": "XM102", "duplicate_images": "XM103", "plan_criteria": "XM201",
-        "froc_reach": "XM202", "sanity_gate": "XM301", "completeness": "XM302", "blank_maps": "XM303",
+        "split_overlap": "XM101", "operating_point": "XM102", "duplicate_images": "XM103",
+        "near_duplicates": "XM104", "reused_cases": "XM105", "plan_criteria": "XM201",
+        "froc_reach": "XM202", "plan_first": "XM203", "sanity_gate": "XM301", "completeness": "XM302",
+        "blank_maps": "XM303",
         "proposals": "XM304", "skill": "XM305", "synthetic_data": "XM401", "dataset_warnings": "XM402",
-        "case_mix": "XM403",
+        "case_mix": "XM403", "probes": "XM601",
         "subgroup_gap": "XM501"}
 
 

@@ -59,7 +59,7 @@ def test_port_in_use_or_out_of_range_is_refused(tmp_path: Path) -> None:
 
 
 def test_settings_keep_everything_on_this_machine() -> None:
-    line = dashboard.command(9000)
+    line = dashboard.command(dashboard.Place(9000))
     for setting in ("--server.address=127.0.0.1", "--browser.gatherUsageStats=false",
                     "--client.showErrorDetails=none", "--server.enableXsrfProtection=true",
                     "--server.headless=true", "--client.toolbarMode=minimal", "--server.fileWatcherType=none",
@@ -67,6 +67,58 @@ def test_settings_keep_everything_on_this_machine() -> None:
         assert setting in line
     assert Path(line[4]).name == "app.py"
     assert Path(line[4]).is_file()
+
+
+LOGIN = """[auth]
+redirect_uri = "https://reader.example.org/oauth2/callback"
+cookie_secret = "not a real one"
+client_id = "xaimed"
+client_secret = "not a real one"
+server_metadata_url = "https://login.example.org/.well-known/openid-configuration"
+"""
+
+
+def elsewhere(tmp_path: Path, **more: object) -> argparse.Namespace:
+    return argparse.Namespace(runs=tmp_path, port=free_port(), no_browser=True, **{
+        "host": "0.0.0.0", "login": None, "behind_proxy": False, **more})
+
+
+def test_another_address_wants_a_login_or_the_users_word(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="add --login FILE"):
+        dashboard.run(elsewhere(tmp_path))
+    place = dashboard._place(elsewhere(tmp_path, behind_proxy=True))
+    assert (place.host, place.login) == ("0.0.0.0", "proxy")
+    assert "--server.address=0.0.0.0" in dashboard.command(place)
+    assert not any("allowedHosts" in word for word in dashboard.command(place))
+
+
+def test_a_login_file_that_lacks_something_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard.optional, "need", lambda *_: None)
+    file = tmp_path / "oidc.toml"
+    with pytest.raises(NotFound, match="no such file"):
+        dashboard._place(elsewhere(tmp_path, login=file))
+    file.write_text(LOGIN.replace("cookie_secret", "cookie"))
+    with pytest.raises(InputError, match="lacks cookie_secret"):
+        dashboard._place(elsewhere(tmp_path, login=file))
+    file.write_text("[auth")
+    with pytest.raises(InputError, match="no TOML"):
+        dashboard._place(elsewhere(tmp_path, login=file))
+    file.write_text(LOGIN)
+    line = dashboard.command(dashboard._place(elsewhere(tmp_path, login=file)))
+    assert f"--secrets.files={file}" in line
+    assert "--server.allowedHosts=reader.example.org" in line
+    assert "not a real one" not in " ".join(line), "a secret on the command line is read by everyone on the machine"
+
+
+def test_login_without_authlib_gives_the_pip_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    with pytest.raises(MissingExtra, match="authlib"):
+        dashboard._place(elsewhere(tmp_path, login=tmp_path / "oidc.toml"))
+
+
+def test_on_this_machine_only_its_own_names_lead_to_it() -> None:
+    names = [word for word in dashboard.command(dashboard.Place(9000)) if "allowedHosts" in word]
+    assert names == ["--server.allowedHosts=127.0.0.1", "--server.allowedHosts=localhost"]
 
 
 def test_streamlit_knows_every_setting() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -59,4 +60,4 @@ def test_the_examples_in_readme_can_be_parsed(capsys: pytest.CaptureFixture[str]
     ours = [line for line in lines if line.startswith("xaimed ")]
     assert len(ours) >= len(registry.names("cli"))
     for line in ours:
-        parser().parse_args(line.split()[1:])
+        parser().parse_args(shlex.split(line)[1:])

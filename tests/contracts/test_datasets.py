@@ -12,7 +12,7 @@ from xaimed import registry
 from xaimed.data.dataset import DataRequest, Dataset
 from xaimed.errors import XaimedError
 
-EMBEDDED = ("phantom", "phantom-pairs", "planted")
+EMBEDDED = ("phantom", "phantom-modes", "phantom-pairs", "planted")
 TASKS = ("classification", "detection", "segmentation", "registration", "generation", "anomaly")
 NAMELESS = ("registration", "generation")  # tasks whose datasets need no classes
 

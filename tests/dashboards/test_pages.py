@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 pytestmark = pytest.mark.usefixtures("no_cache")
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
-PAGES = ("overview", "cases", "case", "performance", "provenance")
+PAGES = ("overview", "cases", "case", "explainability", "performance", "calibration", "subgroups", "robustness",
+         "failures", "provenance", "study")
 
 
 @pytest.fixture

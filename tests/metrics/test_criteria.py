@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from xaimed.errors import PlanError
-from xaimed.metrics.criteria import criteria_of, judgements_of, verdict
+from xaimed.metrics.criteria import criteria_of, judgements_of, rules_of, verdict
 from xaimed.run import Run
 from xaimed.stats import Estimate, Results
 from xaimed.types import Finding
@@ -105,3 +105,30 @@ def test_the_verdict_and_exit_code() -> None:
     assert (leaked.exit_code, "XM101" in leaked.verdict) == (1, True)
     none = verdict(ended([], "concern"))
     assert (none.exit_code, none.verdict) == (0, "the plan sets no criteria")
+
+
+POOR: dict[str, object] = {**GOOD, "at_least": 0.9}
+
+
+@pytest.mark.parametrize(("rules", "rows", "outcomes", "overall", "code"), [
+    ({}, [GOOD, {**POOR, "endpoint": "secondary"}], (), "met", 0),
+    ({"accept_secondary": ["met"]}, [GOOD, {**POOR, "endpoint": "secondary"}], (), "met", 1),
+    ({"accept": ["met", "inconclusive"]}, [{**GOOD, "at_least": 0.75}], (), "inconclusive", 0),
+    ({}, [{**GOOD, "name": "nothing"}], (), "NOT ASSESSED", 1),
+    ({}, [GOOD], ("fail",), "not met", 1), ({"refuse_checks": []}, [GOOD], ("fail",), "met", 0),
+    ({"refuse_checks": ["fail", "concern"]}, [GOOD], ("concern",), "not met", 1), ({}, [], (), "NOT ASSESSED", 0)])
+def test_the_verdict_follows_from_the_rules_of_the_plan(
+        rules: dict[str, object], rows: list[dict[str, object]], outcomes: tuple[str, ...], overall: str, code: int
+        ) -> None:
+    run = ended(rows, *outcomes)
+    run.plan["verdict"] = rules
+    found = verdict(run)
+    assert (found.overall, found.exit_code) == (overall, code)
+
+
+@pytest.mark.parametrize(("table", "words"), [
+    ({"acept": ["met"]}, "did you mean 'accept'"), ({"accept": ["good"]}, "verdict.accept holds 'good'"),
+    ({"accept": "met"}, "expected a list"), ("met", "expected a table"), ({"refuse_checks": ["met"]}, "'met'")])
+def test_rules_that_cannot_be_read_are_refused(table: object, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        rules_of({"verdict": table})

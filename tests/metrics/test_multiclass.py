@@ -21,8 +21,9 @@ def judged(labels: list[str | None], scores: np.ndarray, names: tuple[str, ...] 
     """Images with one label and one score a class; `box`: how many images have a reference box."""
     cases = pd.DataFrame([{"case": f"c{i:03d}", "patient": f"p{i // per_patient:03d}", "split": "test", "label": label}
                           for i, label in enumerate(labels)])
-    truth = pd.DataFrame([{"case": f"c{i:03d}", "target": "t0", "label": labels[i], **dict(zip(EDGES, HOME, strict=True))}
-                          for i in range(box)], columns=["case", "target", "label", *EDGES])
+    edges = dict(zip(EDGES, HOME, strict=True))
+    truth = pd.DataFrame([{"case": f"c{i:03d}", "target": "t0", "label": labels[i], **edges} for i in range(box)],
+                         columns=["case", "target", "label", *EDGES])
     rows = [{"case": f"c{i:03d}", "condition": "clean", "target": name, "label": name, "score": float(score),
              **dict.fromkeys(EDGES, np.nan)} for i, row in enumerate(scores)
             for name, score in zip(names, row, strict=True)]

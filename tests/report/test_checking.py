@@ -45,7 +45,7 @@ def test_an_untouched_report_is_unchanged(plain: Path, capsys: pytest.CaptureFix
     assert main(["verify", report, "--run", str(plain)]) == 0
     out = said(capsys)
     assert "printed numbers" in out
-    assert "6 attachments" in out
+    assert "7 attachments" in out
 
 
 def test_an_untouched_signed_report_is_unchanged(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:

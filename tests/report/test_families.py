@@ -91,7 +91,7 @@ def test_every_criterion_stands_above_the_checks_with_its_answer(example_run: Pa
     notice, tables = decided(Run.open(example_run), [AUC, ("no such number", 0.5, "value")], "pass", "concern")
     assert [t.caption for t in tables[:2]] == ["Criteria of the plan", "Checks"]
     assert [row[0] for row in tables[0].rows] == [Badge("met", "good"), Badge("NOT ASSESSED", "neutral")]
-    assert "0.870 (0.710 to 0.960" in str(tables[0].rows[0][1])
+    assert "0.870 (0.710 to 0.960" in str(tables[0].rows[0][2])
     assert notice.text == "2 checks: 1 concern, 1 pass."
 
 

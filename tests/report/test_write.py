@@ -89,7 +89,7 @@ def test_a_case_page_holds_its_rows(reported: Run) -> None:
 def test_attachments_are_the_files_of_the_run(reported: Run) -> None:
     with pikepdf.open(reported.path / "report.pdf") as pdf:
         assert set(pdf.attachments) == {"run.json", "results.json", "findings.json", "plan.toml", "scores.csv",
-                                        "model-card.xml"}
+                                        "model-card.xml", "sbom.json"}
         for name in ("run.json", "results.json", "findings.json", "plan.toml"):
             assert pdf.attachments[name].get_file().read_bytes() == (reported.path / name).read_bytes()
     with pikepdf.open(reported.path / "cases" / "ex001.pdf") as pdf:

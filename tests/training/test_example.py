@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from xaimed.adapters.modelfile import ModelFile, built
 from xaimed.errors import PlanError
 from xaimed.imaging.filters import Filters
 from xaimed.imaging.preprocessing import Preprocessing, prepare_planes
 from xaimed.training.example import Example, batch, changed, example, lesson, normalised
 from xaimed.training.recipe import Augmentation, Recipe, Schedule
+from xaimed.training.settling import model_of
 from xaimed.types import Case
 
 PLAIN = Preprocessing(filters=Filters(0, 0.0, 0), segment=False, crop=False, stretch=None, long_side=0, multiple=1)
 STILL = Augmentation(flip=False, rotation=0.0, scale=0.0, contrast=0.0, brightness=0.0, gamma=0.0, noise=0.0)
-MOVED = Augmentation(rotation=20.0, scale=0.2, contrast=0.0, brightness=0.0, gamma=0.0, noise=0.0)
 
 
 def recipe(change: Augmentation = STILL, **plan: int) -> Recipe:
@@ -110,18 +110,14 @@ def test_a_batch_keeps_what_is_wanted_and_says_where_nothing_is() -> None:
 
 
 def test_images_are_normalised_as_the_adapter_does_it() -> None:
-    from xaimed.adapters.modelfile import ModelFile
-    from xaimed.training.settling import model_of
-
     given = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4]}
     images = torch.rand(2, 3, 16, 16)
     found = normalised(images, Recipe("t", "classification", "inception_tile", {}, "d", input=given))
     torch.testing.assert_close(found[:, 2], (images[:, 2] - 0.6) / 0.4)
     arguments = {"outputs": 2, "channels": 3}
-    from xaimed.adapters.modelfile import built
-
     network = built("inception_tile", arguments)
-    model = model_of(ModelFile("inception_tile", arguments, "classification", ("a", "b"),
-                               {"channels": 3, "segment": False, "crop": False}, network.state_dict(), input=given), "cpu")
+    steps = {"channels": 3, "segment": False, "crop": False}
+    model = model_of(ModelFile("inception_tile", arguments, "classification", ("a", "b"), steps, network.state_dict(),
+                               input=given), "cpu")
     torch.testing.assert_close(found, model.normalised(images))  # type: ignore[attr-defined]
     torch.testing.assert_close(normalised(images, recipe()), images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -78,8 +79,8 @@ def test_a_classifier_is_judged_by_its_class() -> None:
     box = {"x0": nan, "y0": nan, "x1": nan, "y1": nan}
     said = [("a", "cat", 0.9), ("a", "dog", 0.1), ("b", "cat", 0.7), ("b", "dog", 0.3), ("c", "cat", 0.6)]
     tables = SimpleNamespace(
-        meta={"model": {"task": "classification"}},
-        cases=pd.DataFrame({"case": ["a", "b", "c"], "label": ["cat", "dog", None]}),
+        path=Path("drawn"), meta={"model": {"task": "classification"}}, plan={},
+        cases=pd.DataFrame({"case": ["a", "b", "c"], "label": ["cat", "dog", None], "patient": ["p", "q", "r"]}),
         truth=pd.DataFrame([{"case": c, "target": "t0", "label": x, **box} for c, x in (("a", "cat"), ("b", "dog"))]),
         predictions=pd.DataFrame([{"case": c, "condition": "clean", "target": x, "label": x, "score": s, **box}
                                   for c, x, s in said]),

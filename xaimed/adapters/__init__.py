@@ -1,5 +1,5 @@
 """Adapters: from a task to predictions in original pixels and to scenes for attribution; one file a task."""
 
 ENGINE = frozenset({
-    "asked", "factory", "loading", "model", "modelfile", "reference", "roi", "whole", "window", "wrapping",
+    "asked", "factory", "loading", "model", "modelfile", "reference", "roi", "structure", "whole", "window", "wrapping",
 })

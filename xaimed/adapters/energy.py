@@ -51,10 +51,20 @@ class Energy(WholeImage):
         return Target(name, "energy")
 
     def scalar(self, seen: Seen, target: Target) -> Scalar:
-        """The free energy F; the likeness is exp(F before - F), the relative density of the image, at most 1."""
-        before = seen.output.detach()
-        return Scalar(target, lambda _, output: output,
-                      lambda _, output: torch.exp((before - output).clamp(max=0.0)))
+        """The free energy F; the likeness is exp(-slope * |F - F before|) with the slope of the calibration.
+
+        Without one it is exp(F before - F), the relative density of the image, at most 1: a few nats are much then.
+        """
+        before, line = seen.output.detach(), self.file.calibration.get("energy")
+        if not line:
+            return Scalar(target, _first, lambda _, output: torch.exp((before - output).clamp(max=0.0)))
+        slope = abs(float(line["slope"]))
+        return Scalar(target, _first, lambda _, output: torch.exp(-slope * (output - before).abs()))
+
+
+def _first(images: Tensor, output: Tensor) -> Tensor:
+    del images
+    return output
 
 
 ADAPTER = Energy

@@ -50,9 +50,11 @@ class Segmenter(WholeImage):
                           dense(seen, dict(zip(self.classes, maps, strict=True))))
 
     def shown(self, seen: Seen) -> list[Target]:
-        """Every component at or above the operating point."""
-        return [Target(d.name, d.label, d.edges) for d in self.prediction(seen).detections
-                if d.score >= self.file.operating_point]
+        """The whole mask of each class that has one, then every component at or above the operating point."""
+        masks = self._predicted(seen.output)
+        whole = [Target(name, name) for name, mask in zip(self.classes, masks, strict=True) if bool(mask.any())]
+        return whole + [Target(d.name, d.label, d.edges) for d in self.prediction(seen).detections
+                        if d.score >= self.file.operating_point]
 
     def named(self, seen: Seen, name: str) -> Target:
         """The target of a class (its whole mask) or of one component ("d0")."""
@@ -64,14 +66,25 @@ class Segmenter(WholeImage):
 
     def scalar(self, seen: Seen, target: Target) -> Scalar:
         """The sum of the class's logits over the mask; the likeness is the mean probability left in it."""
-        index, mask = self._mask(seen, target)
-        channel = index + self._background(seen.output)
+        channel, mask = self.region(seen, target)
+        index = channel - self._background(seen.output)
 
         def left(_: Tensor, output: Tensor) -> Tensor:
             inside = self._probabilities(output)[:, index] * mask
             return inside.flatten(1).sum(dim=1) / mask.sum()
 
         return Scalar(target, lambda _, output: mask_sum(output, channel, mask), left)
+
+    def region(self, seen: Seen, target: Target) -> tuple[int, Tensor]:
+        """The channel of the output that a target is about, and its mask, bool (h', w'). Raises TargetError."""
+        index, mask = self._mask(seen, target)
+        return index + self._background(seen.output), mask
+
+    def reference(self, seen: Seen) -> Tensor:
+        """(1, classes, h, w): 1 in the reference of each class, on the network's input."""
+        empty = np.zeros((seen.case.height, seen.case.width), np.float32)
+        masks = [self._inside(seen, seen.case.segments.get(name, empty).astype(np.float32)) for name in self.classes]
+        return torch.stack(masks)[None].to(seen.image)
 
     def _mask(self, seen: Seen, target: Target) -> tuple[int, Tensor]:
         parts = self._parts(seen)

@@ -117,15 +117,21 @@ class InceptionTile(nn.Module):
         return logits
 
 
-def slide_scores(logits: Tensor, exclusive: bool = True) -> Tensor:
-    """(classes,): the score of a slide, the mean over its tiles of the probabilities of their logits (T, classes).
+def tile_shares(logits: Tensor, exclusive: bool = True) -> Tensor:
+    """(T, classes): what each tile gives to the score of its slide, the probabilities of its logits by the number T.
 
-    exclusive: softmax for one class a tile; otherwise sigmoid, for several mutations at once. The share of tile t in
-    the score is its probability / T: the sum over tiles is exact. Raises ModelError for a slide without a tile.
+    Their sum over tiles is the score, exactly; so is the sum of the tiles' attributions, each divided by T, that of the
+    slide. exclusive: softmax for one class a tile; otherwise sigmoid, for several mutations at once. Raises ModelError
+    for a slide without a tile.
     """
     if logits.ndim != 2 or not len(logits):
         raise ModelError(f"a slide of logits {tuple(logits.shape)}; expected (tiles, classes), one tile or more")
-    return (functional.softmax(logits, dim=1) if exclusive else torch.sigmoid(logits)).mean(dim=0)
+    return (functional.softmax(logits, dim=1) if exclusive else torch.sigmoid(logits)) / len(logits)
+
+
+def slide_scores(logits: Tensor, exclusive: bool = True) -> Tensor:
+    """(classes,): the score of a slide, the mean over its tiles of the probabilities of their logits (T, classes)."""
+    return tile_shares(logits, exclusive).sum(dim=0)
 
 
 def positive_share(logits: Tensor) -> Tensor:

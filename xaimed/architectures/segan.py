@@ -9,6 +9,9 @@ stands in for the sigmoid where there are several classes, and the widths are ou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,7 +30,7 @@ class Critic(nn.Module):
     def __init__(self, inputs: int, classes: int, width: int, depth: int) -> None:
         super().__init__()
         sizes = [inputs * classes, *(width << level for level in range(depth))]
-        self.levels = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.levels = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(sizes))
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """One tensor (B, C, h', w') a scale."""
@@ -66,14 +69,14 @@ class SegAN(nn.Module):
         return torch.stack([(a - b).abs().flatten(1).mean(dim=1) for a, b in zip(found, wanted, strict=True)], dim=1)
 
 
-def build(inputs: int = 1, outputs: int = 1, width: int = 16, depth: int = 4, critic: int = 16,
-          levels: int = 4) -> nn.Module:
+def build(inputs: int = 1, outputs: int = 1, width: int = 16, depth: int = 4,
+          critic: Sequence[int] = (16, 4)) -> nn.Module:
     """The network. inputs, outputs, width, depth: of the segmentor, as in `u_net`; one output, or a background first.
 
-    critic: maps of the critic's first level, twice as many at each further one of `levels`. Raises ModelError for less
-    than 1 of anything.
+    critic: maps of the critic's first level, twice as many at each further one, and its levels. Raises ModelError for
+    less than 1 of anything.
     """
-    if critic < 1 or levels < 1:
-        raise ModelError(f"segan: critic {critic}, levels {levels}; expected 1 or more of each")
+    if len(critic) != 2 or min(critic) < 1:
+        raise ModelError(f"segan: critic {list(critic)}; expected its maps and its levels, 1 or more of each")
     classes = outputs if outputs == 1 else outputs - 1
-    return SegAN(UNetSegmenter(inputs, outputs, width, depth), Critic(inputs, classes, critic, levels))
+    return SegAN(UNetSegmenter(inputs, outputs, width, depth), Critic(inputs, classes, critic[0], critic[1]))

@@ -8,6 +8,7 @@ is a volume that is halved in its slices only while it has an even number of the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +33,9 @@ class VoxelMorph(nn.Module):
                              "slices, 2 or more widths and no negative number of steps")
         self.depth, self.steps, self.halvings = depth, steps, len(widths)
         axes = 2 if depth == 1 else 3
-        convolution = nn.Conv2d if axes == 2 else nn.Conv3d
-        strides = [2 if axes == 2 else (2 if depth % 2 ** (level + 1) == 0 else 1, 2, 2)
-                   for level in range(len(widths))]
+        convolution: type[nn.Conv2d | nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
+        strides: list[Any] = [2 if axes == 2 else (2 if depth % 2 ** (level + 1) == 0 else 1, 2, 2)
+                              for level in range(len(widths))]
         self.down = nn.ModuleList(
             nn.Sequential(convolution(before, width, 3, stride, 1), nn.LeakyReLU(SLOPE))
             for before, width, stride in zip((2, *widths), widths, strides, strict=False))
@@ -45,7 +46,7 @@ class VoxelMorph(nn.Module):
         self.last = nn.Sequential(convolution(widths[0], finest, 3, 1, 1), nn.LeakyReLU(SLOPE))
         self.velocity = convolution(finest, axes, 3, 1, 1)
         nn.init.normal_(self.velocity.weight, std=1e-5)
-        nn.init.zeros_(self.velocity.bias)  # type: ignore[arg-type]
+        nn.init.constant_(self.velocity.bias, 0.0)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 2, h, w): the displacement in the plane of the middle slice. Raises ModelError for other planes."""

@@ -22,7 +22,9 @@ def warped(moving: Tensor, field: Tensor) -> Tensor:
     # The axes come as z, y, x and the channels as x, y, z.
     places = [2 * (point + field[:, number]) / side - 1
               for number, (point, side) in enumerate(zip(points[::-1], sides[::-1], strict=True))]
-    return functional.grid_sample(moving, torch.stack(places, dim=-1), padding_mode="border", align_corners=False)
+    grid = torch.stack(places, dim=-1)
+    found: Tensor = functional.grid_sample(moving, grid, padding_mode="border", align_corners=False)
+    return found
 
 
 def exponential(velocity: Tensor, steps: int) -> Tensor:
@@ -30,7 +32,7 @@ def exponential(velocity: Tensor, steps: int) -> Tensor:
 
     Arsigny V et al. (2006), doi:10.1007/11866565_113.
     """
-    field = velocity / 2**steps
+    field: Tensor = velocity / 2.0**steps
     for _ in range(steps):
         field = field + warped(field, field)
     return field

@@ -28,4 +28,4 @@ def ask(run: Run) -> Reply:
     return Reply("concern", f"{len(bad)} of {len(entries)} maps are constant or not finite: {text}.", facts)
 
 
-CHECK = Check("XM303", "No map is blank or not finite", "medium", ask)
+CHECK = Check("XM303", "Is any map blank or not finite?", "medium", ask)

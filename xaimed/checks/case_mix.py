@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 ENOUGH = 30
+PIXELS = ("segmentation", "generation", "registration")
 
 
 def ask(run: Run) -> Reply:
     """concern: no normal image (no specificity as in screening), fewer than 30 positive ones, or unknown labels."""
+    if run.meta.get("model", {}).get("task") in PIXELS:
+        return Reply("not applicable", "The model answers in pixels: no image is positive or normal.")
     positive = str(run.plan.get("judging", {}).get("positive", "malignant"))
     labels, total = run.cases["label"], len(run.cases)
     unknown = int((labels.fillna("") == "").sum())
@@ -30,4 +33,4 @@ def ask(run: Run) -> Reply:
     return Reply("concern" if lacks else "pass", f"{text}{': ' + '; '.join(lacks) if lacks else ''}.", facts)
 
 
-CHECK = Check("XM403", "The cases hold normal and enough positive images", "medium", ask)
+CHECK = Check("XM403", "Are there normal and enough positive images?", "medium", ask)

@@ -28,4 +28,4 @@ def ask(run: Run) -> Reply:
                  f"{'; '.join(texts)}.", {"maps": len(rows), "over": len(over), "limit": LIMIT})
 
 
-CHECK = Check("XM302", "Maps that promise completeness keep it within 1 %", "medium", ask)
+CHECK = Check("XM302", "Do maps that promise completeness keep it within 1 %?", "medium", ask)

@@ -22,4 +22,4 @@ def ask(run: Run) -> Reply:
                  {"warnings": len(warnings)})
 
 
-CHECK = Check("XM402", "The dataset comes without warnings", "low", ask)
+CHECK = Check("XM402", "Does the dataset come with warnings?", "low", ask)

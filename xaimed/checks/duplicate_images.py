@@ -26,4 +26,4 @@ def ask(run: Run) -> Reply:
                  f"({listed(sorted(doubled['case']))}); {crossed} such groups span several patients.", facts)
 
 
-CHECK = Check("XM103", "No image appears as two cases", "medium", ask)
+CHECK = Check("XM103", "Does an image appear as two cases?", "medium", ask)

@@ -25,4 +25,4 @@ def ask(run: Run) -> Reply:
                  f"extrapolated: {listed(texts, 3)}.", facts)
 
 
-CHECK = Check("XM202", "The FROC curves reach the rates at which they are read", "low", ask)
+CHECK = Check("XM202", "Do the FROC curves reach the rates at which they are read?", "low", ask)

@@ -36,4 +36,4 @@ def ask(run: Run) -> Reply:
     return Reply("pass", f"The operating point {point:.4g} was chosen on validation and judged on {split!r}.", facts)
 
 
-CHECK = Check("XM102", "The operating point was chosen on validation", "high", ask)
+CHECK = Check("XM102", "Was the operating point chosen on validation?", "high", ask)

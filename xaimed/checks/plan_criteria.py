@@ -30,4 +30,4 @@ def ask(run: Run) -> Reply:
                   "inconclusive": answers.count("inconclusive"), "not_assessed": answers.count("NOT ASSESSED")})
 
 
-CHECK = Check("XM201", "The model meets the criteria of the plan", "high", ask)
+CHECK = Check("XM201", "Does the model meet the criteria of the plan?", "high", ask)

@@ -27,4 +27,4 @@ def ask(run: Run) -> Reply:
                  {"maps": count, "methods": len(shown)})
 
 
-CHECK = Check("XM304", "Gradient maps of a two-stage detector are conditional on the proposal", "low", ask)
+CHECK = Check("XM304", "Do gradient maps leave out why a region was proposed?", "low", ask)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 
+# The defaults of xaimed.sanity.Gate, by which every audit decides.
+TOLERANCE, CEILING = 0.05, 0.8
+RULE = (f"Rule: the upper limit of the likeness under random weights must not exceed that of different images + "
+        f"{TOLERANCE:g}, nor {CEILING:g}.")
+
+
 def ask(run: Run) -> Reply:
     """concern: a method fails, or its maps do not depend on the target, so they may not be trusted here.
 
@@ -35,7 +41,7 @@ def ask(run: Run) -> Reply:
     overall: Outcome = ("fail" if passing else "concern" if "fail" in found or blind
                         else "NOT ASSESSED" if "NOT ASSESSED" in found else "pass")
     return Reply(overall, f"{found.count('pass')} of {len(methods)} methods pass the randomisation gate: {text}."
-                 f"{_warned(passing, blind)}", facts)
+                 f" {RULE}{_warned(passing, blind)}", facts)
 
 
 def _warned(passing: list[str], blind: list[str]) -> str:
@@ -48,7 +54,9 @@ def _told(run: Run, method: str, outcome: str) -> str:
     numbers = [_number(run, method, metric) for metric in ("gate_similarity", "gate_null")]
     if outcome == "NOT ASSESSED" or any(math.isnan(n) for n in numbers):
         return outcome
-    return f"{outcome} (random weights keep {numbers[0]:.2f} of the map, different images have {numbers[1]:.2f})"
+    upper = _number(run, method, "gate_similarity_upper")
+    limit = "" if math.isnan(upper) else f", upper limit {upper:.2f}"
+    return f"{outcome} (random weights keep {numbers[0]:.2f} of the map{limit}; different images have {numbers[1]:.2f})"
 
 
 def _number(run: Run, method: str, metric: str) -> float:
@@ -58,4 +66,4 @@ def _number(run: Run, method: str, metric: str) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-CHECK = Check("XM301", "The attribution methods pass the randomisation gate", "high", ask)
+CHECK = Check("XM301", "Do the attribution methods pass the randomisation gate?", "high", ask)

@@ -29,4 +29,4 @@ def ask(run: Run) -> Reply:
                  f"patient's map laid on the same place (skill 0): {told}.", facts)
 
 
-CHECK = Check("XM305", "Explanations are better than another patient's map", "medium", ask)
+CHECK = Check("XM305", "Is any explanation better than another patient's map?", "medium", ask)

@@ -57,4 +57,4 @@ def _same_dataset(run: Run, total: int, apart: str) -> Reply:
                  facts)
 
 
-CHECK = Check("XM101", "No patient is in two splits or in the training of the model", "high", ask)
+CHECK = Check("XM101", "Is a patient in two splits, or in the training of the model?", "high", ask)

@@ -59,4 +59,4 @@ def _told(pair: tuple[Estimate, Estimate]) -> str:
         + (f", {e.denominator:g} {e.unit}s" if e.denominator is not None else "") for e in pair)
 
 
-CHECK = Check("XM501", "No group does clearly worse than another", "medium", ask)
+CHECK = Check("XM501", "Does a group do clearly worse than another?", "medium", ask)

@@ -22,4 +22,4 @@ def ask(run: Run) -> Reply:
     return Reply("pass", f"None of {total} cases is marked as synthetic.", facts)
 
 
-CHECK = Check("XM401", "The images are of patients, not synthetic", "medium", ask)
+CHECK = Check("XM401", "Are the images of patients, or synthetic?", "medium", ask)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-ENGINE = frozenset({"app", "asking", "ladder", "paper", "progress"})
+ENGINE = frozenset({"app", "asking", "ladder", "paper", "progress", "reproduce"})

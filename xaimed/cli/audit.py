@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ EPILOG = """examples:
   xaimed audit --all --data ../shared/data
   xaimed audit --all models/ other/model.pt --dataset pneumoniamnist --plan ladder --out runs/ladder
   xaimed audit --paper audits/paper/hadush-2020.toml
+  xaimed audit --reproduce runs/today
 
 --dataset is a dataset's name, a folder of images, or a split ("test") of the dataset that the model's card names.
 --predictions and --truth judge any model by its outputs alone. truth: a row a box (case, label, x0, y0, x1, y1), or a
@@ -33,7 +35,9 @@ class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... a
 --all audits several models of one dataset by the same plan (default: ladder, with the models that it names) and draws
 explainability against accuracy; give the same --out again to go on.
 --paper finds the confusion matrices that fit the figures of a publication, and what in it contradicts.
-exit code: 0 all criteria met (a paper: no contradiction), 1 not, 2 usage or a known error.
+--reproduce runs the plan of a run again and compares every stored value; MODEL by default the one with its digest.
+exit code: 0 all criteria met (a paper: no contradiction; --reproduce: all values the same), 1 not, 2 usage or a known
+error.
 """
 SPLITS = ("train", "val", "test", "all")
 
@@ -61,9 +65,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seed", type=int, help="in place of the plan's")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--junit", metavar="FILE.xml", type=Path, help="write criteria and checks as JUnit XML")
     parser.add_argument("--all", nargs="*", metavar="MODELS",
                         help="compare models of one dataset: files, folders of models, or none for the plan's")
     parser.add_argument("--paper", metavar="FILE.toml", help="audit what a publication reports; --out FILE.pdf")
+    parser.add_argument("--reproduce", metavar="RUN", help="run a run's plan again and compare every stored value")
+    parser.add_argument("--tolerance", type=float, metavar="SHARE",
+                        help="of a stored value by which it may differ with --reproduce (default: 0.001)")
     _add_tables(parser)
 
 
@@ -95,6 +103,10 @@ def run(options: argparse.Namespace) -> int:
         from xaimed.cli.ladder import run_all
 
         return run_all(options, _plan(options, "ladder"))
+    if options.reproduce is not None:
+        from xaimed.cli.reproduce import run_reproduction
+
+        return run_reproduction(options)
     if options.predictions or options.truth:
         return _run_tables(options)
     if options.model is None:
@@ -104,19 +116,47 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.adapters.loading import load_model
     from xaimed.audit import Audit, run_audit
     from xaimed.cli.progress import progress_bar
+    from xaimed.data.split import manifest_digest
     from xaimed.plan import plan_for
     from xaimed.report.write import write_reports
+    from xaimed.reuse import note_use, used_before
+    from xaimed.surroundings import surroundings
 
     plan = None if options.plan is None else _plan(options)
     model = load_model(options.model, options.device)
+    own = plan is None and options.methods is None
     plan = plan or _plan(options, plan_for(model.file.task))
     cases = _cases(options, model, plan)
+    plan, left_out = _able(model, cases, plan) if own else (plan, {})
     out = Path(options.out) if options.out else _default_out(model, cases.name)
-    audit = Audit(model, cases, plan, out, options.resume, {"device": getattr(model, "device", "cpu")})
+    use = (out.parent, manifest_digest(cases.rows), model.file.digest)
+    facts = {"device": getattr(model, "device", "cpu"), "left_out": left_out, "request": _request(options, cases),
+             "reuse": used_before(*use)}
+    audit = Audit(model, cases, plan, out, options.resume, {**facts, **surroundings()})
     with progress_bar(quiet=options.json) as progress:
         finished = run_audit(audit, progress)
+    note_use(*use, out.name)
     reports = write_reports(finished)
-    return _tell(finished, reports, options.json)
+    return _tell(finished, reports, options)
+
+
+def _able(model: Model, cases: Selection, plan: Plan) -> tuple[Plan, dict[str, str]]:
+    """The plan that nobody named with the methods that can explain the network, and why each other one cannot."""
+    from dataclasses import replace
+
+    from xaimed.ladder import refused
+
+    left_out = refused(model, cases, plan)
+    for name, why in left_out.items():
+        print(f"left out   {name}: {why}", file=sys.stderr)
+    methods = tuple(name for name in plan.explaining.methods if name not in left_out)
+    return replace(plan, explaining=replace(plan.explaining, methods=methods)), left_out
+
+
+def _request(options: argparse.Namespace, cases: Selection) -> dict[str, object]:
+    """What was asked for, so that the run can be made again; a folder of this machine is not named."""
+    given = dict(text.split("=", 1) for text in options.dataset_option)
+    return {"dataset": cases.name, "split": cases.split, "limit": options.limit, "options": given}
 
 
 def _run_tables(options: argparse.Namespace) -> int:
@@ -128,6 +168,7 @@ def _run_tables(options: argparse.Namespace) -> int:
     from xaimed.metrics.judged import JudgeOptions
     from xaimed.plan import Explaining, Plan, plan_text
     from xaimed.report.write import write_reports
+    from xaimed.surroundings import surroundings
 
     _check_tables(options)
     plan = _plan(options) if options.plan else Plan(name="tables", seed=options.seed or 0)
@@ -143,8 +184,8 @@ def _run_tables(options: argparse.Namespace) -> int:
     text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))
     out = Path(options.out) if options.out else Path("runs") / f"{files[0].stem}-{_now()}"
     finished = run_table_audit(TableAudit(sheet, judge_options, text, out, files, options.operating_point,
-                                          judging.margin))
-    return _tell(finished, write_reports(finished, cases=()), options.json)
+                                          judging.margin, surroundings()))
+    return _tell(finished, write_reports(finished, cases=()), options)
 
 
 def _check_tables(options: argparse.Namespace) -> None:
@@ -216,13 +257,19 @@ def _now() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
-def _tell(run: Run, reports: list[Path], as_json: bool) -> int:
+def _tell(run: Run, reports: list[Path], options: argparse.Namespace) -> int:
+    from xaimed.junit import junit_text
     from xaimed.metrics.criteria import verdict
 
     outcome = verdict(run)
-    if as_json:
-        print(json.dumps({"run": str(run.path), "verdict": outcome.verdict, "exit": outcome.exit_code,
-                          "results": run.results.to_json()}))
+    if options.junit is not None:
+        options.junit.write_text(junit_text(run), encoding="utf-8")
+    if options.json:
+        answers = [{"name": j.criterion.name, "endpoint": j.criterion.endpoint, "answer": j.answer,
+                    "statement": j.statement} for j in outcome.judgements]
+        print(json.dumps({"run": str(run.path), "verdict": outcome.verdict, "overall": outcome.overall,
+                          "exit": outcome.exit_code, "criteria": answers, "checks": {
+                              f.code: f.outcome for f in run.findings}, "results": run.results.to_json()}))
         return int(outcome.exit_code)
     print(f"verdict    {outcome.verdict}")
     for line in outcome.lines:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xaimed.errors import InputError
+from xaimed.junit import junit_text
+from xaimed.report.blocks import Paper
 from xaimed.report.write import write_reports
 from xaimed.run import Run
 
@@ -19,7 +21,7 @@ VARIABLE = "XAIMED_SIGN_PASSWORD"
 EXAMPLES = """examples:
   xaimed report runs/demo
   xaimed report runs/demo --case mdb001 --case mdb002
-  xaimed report runs/demo --no-cases
+  xaimed report runs/demo --no-cases --paper-size letter
   xaimed report runs/demo --sign key.p12 --password-file key.txt --signer-reason "Reviewed and approved"
 """
 
@@ -31,6 +33,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                                                "run gives the same bytes.", epilog=EXAMPLES)
     parser.add_argument("run", metavar="RUN", type=Path, help="a run folder that `xaimed audit` wrote")
     _add_signing(parser)
+    parser.add_argument("--paper-size", choices=("a4", "letter"), default="a4", help="size of the pages (default: a4)")
+    parser.add_argument("--junit", metavar="FILE.xml", type=Path, help="write criteria and checks as JUnit XML")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--case", metavar="ID", action="append", dest="cases", help="only this case page; repeatable")
     which.add_argument("--no-cases", action="store_true", help="no case pages")
@@ -63,7 +67,10 @@ def run(options: argparse.Namespace) -> int:
     """0 when all files are written."""
     cases: list[str] | None = [] if options.no_cases else options.cases
     opened = Run.open(options.run)
-    paths = write_reports(opened, cases, _progress if sys.stderr.isatty() else None, _signer(options))
+    paper: Paper = "us-letter" if options.paper_size == "letter" else "a4"
+    paths = write_reports(opened, cases, _progress if sys.stderr.isatty() else None, _signer(options), paper)
+    if options.junit is not None:
+        options.junit.write_text(junit_text(opened), encoding="utf-8")
     print(paths[0])
     if len(paths) > 1:
         print(f"{paths[1].parent}: {len(paths) - 1} case page{'' if len(paths) == 2 else 's'}")

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 def _rule(task: str, fppi: float) -> str:
     if task == "detection":
         return f"at most {fppi:g} false positives per image on the validation split"
-    chosen = task in ("classification", "multilabel", "anomaly")
+    chosen = task in ("classification", "multilabel", "anomaly", "energy")
     return "chosen on the validation split" if chosen else "not chosen: this task needs none"
 
 

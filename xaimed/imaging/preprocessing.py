@@ -57,7 +57,8 @@ class Prepared:
     """An image as the network sees it.
 
     image: float32 (C, h, w) in [0, 1], padded. tissue: bool (h, w), the breast. affine: (3, 3) to
-    original pixels. size: height and width before padding. shape: height and width of the original.
+    the pixels of the case's image, in which its boxes and masks are given, whatever file that was cut from. size:
+    height and width before padding. shape: height and width of the case's image.
     """
 
     image: Floats
@@ -84,7 +85,7 @@ def prepare(case: Case, steps: Preprocessing) -> Prepared:
         image = image * mask
     image, mask, affine = _cropped(image, mask, steps)
     image, mask, affine = _resized(image, mask, affine, steps.long_side / max(case.height, case.width))
-    return _padded(image, mask, case.affine @ affine, steps.multiple, case.image.shape[1:])
+    return _padded(image, mask, affine, steps.multiple, case.image.shape[1:])
 
 
 def prepare_planes(case: Case, steps: Preprocessing) -> Prepared:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xaimed.metrics.calibration_line import CalibrationLine as CalibrationLine
     from xaimed.metrics.completeness import Completeness as Completeness
     from xaimed.metrics.confusion import Confusion as Confusion
+    from xaimed.metrics.context_share import ContextShare as ContextShare
     from xaimed.metrics.decision_curve import DecisionCurve as DecisionCurve
     from xaimed.metrics.deletion import Deletion as Deletion
     from xaimed.metrics.energy_in_lesion import EnergyInLesion as EnergyInLesion
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from xaimed.metrics.other_boxes import OtherBoxes as OtherBoxes
     from xaimed.metrics.outside_tissue import OutsideTissue as OutsideTissue
     from xaimed.metrics.partial_auc import PartialAuc as PartialAuc
+    from xaimed.metrics.plane_share import PlaneShare as PlaneShare
     from xaimed.metrics.pointing_game import PointingGame as PointingGame
     from xaimed.metrics.prediction_saliency_correlation import (
         PredictionSaliencyCorrelation as PredictionSaliencyCorrelation,
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
     from xaimed.metrics.views import Views as Views
 
 ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "criteria", "donor", "evidence", "explained",
-                    "explaining", "gap", "imputation", "judged", "judging", "matching", "mrmc", "noninferiority",
-                    "oracle", "pixelwise", "readers", "removal", "reproducibility", "rungs", "tuning",
-                    "yard"})
+                    "explaining", "gap", "imputation", "judged", "judging", "matching", "memorisation", "mrmc",
+                    "noninferiority", "oracle", "pixelwise", "readers", "removal", "reproducibility", "rungs",
+                    "tuning", "yard"})
 
 
 def __getattr__(name: str) -> Any:

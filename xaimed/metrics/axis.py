@@ -11,6 +11,7 @@ randomisation gate gets no number, and where the metrics do not agree in which m
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ ROOM = 0.05
 # each method would be scored by metrics of its own.
 MOST = 0.5
 AGREED = 0.5
+# What stands for accuracy where no class is right or wrong, the mean over cases.
+IN_PIXELS = {"Dice": "mean Dice", "SSIM": "mean SSIM",
+             "target registration error": "mean target registration error (lower is better)"}
 KEYS = ["case", "target", "method", "metric"]
 COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
            "explainability_low", "explainability_high", "gate", "cases", "correlation", "null", "control", "agreement",
@@ -70,13 +74,13 @@ class _Basis:
 def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
     """One row a method with the columns COLUMNS; no row for a run without maps that were tested.
 
-    accuracy: image AUC of the positive class. explainability: mean skill over cases, NaN if the gate failed or there
-    is no null or no ceiling. gate: "pass", "fail" or "NOT ASSESSED". cases: those that gave a skill. correlation: of
-    both values over the same draws of patients, for a joint ellipse. null: "other patient", or "none" where that was
-    not measured. control: random, edge and centre maps, which keep their number to show where knowing nothing
-    stands. agreement: Kendall's W of the metrics over the methods that are no controls, NaN with fewer than 3.
-    no_room: the share of values whose ceiling lies less than ROOM above the null. left_out: the metrics that this
-    takes out altogether, because so few maps have room in them; the same for every method. plausibility: the
+    accuracy: image AUC of the positive class, or one of IN_PIXELS. explainability: mean skill over cases, NaN if the
+    gate failed or there is no null or no ceiling. gate: "pass", "fail" or "NOT ASSESSED". cases: those that gave a
+    skill. correlation: of both values over the same draws of patients, for a joint ellipse. null: "other patient", or
+    "none" where that was not measured. control: random, edge and centre maps, which keep their number to show where
+    knowing nothing stands. agreement: Kendall's W of the metrics over the methods that are no controls, NaN with fewer
+    than 3. no_room: the share of values whose ceiling lies less than ROOM above the null. left_out: the metrics that
+    this takes out altogether, because so few maps have room in them; the same for every method. plausibility: the
     pointing game. options: by default those of the run's plan.
     """
     import pandas as pd
@@ -92,10 +96,31 @@ def axis(run: Run, options: JudgeOptions | None = None) -> pd.DataFrame:
     return table
 
 
-def drawn(run: Run, method: str, options: JudgeOptions | None = None) -> tuple[Array, Array]:
-    """(resamples,) each: accuracy, and explainability of a method, on the same draws of patients; whatever the gate."""
-    basis = _basis(run, options or _options(run))
-    return basis.accuracy.drawn, _mean_of(_by_case(basis.skills[basis.skills["method"] == method]), basis).drawn
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A run's accuracy and a method's mean gain over cases with its interval, and both on the same draws of patients.
+
+    accuracies, gains: (resamples,). cases: those that gave a gain.
+    """
+
+    accuracy: float
+    gain: float
+    low: float
+    high: float
+    cases: int
+    accuracies: Array
+    gains: Array
+
+
+def drawn(run: Run) -> dict[str, Drawn]:
+    """Accuracy and gain of each method of a run, on the run's own draws of patients, whatever the gate says."""
+    basis = _basis(run, _options(run))
+    found = {}
+    for method, own in gain_table(run.scores).rename(columns={"gain": "skill"}).groupby("method"):
+        mean = _mean_of(_by_case(own), basis)
+        found[str(method)] = Drawn(basis.accuracy.value, mean.value, mean.low, mean.high, mean.cases,
+                                   basis.accuracy.drawn, mean.drawn)
+    return found
 
 
 def _options(run: Run) -> JudgeOptions:
@@ -126,7 +151,7 @@ def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
     `left_out`.
     """
     found = _with_room(scores)
-    return found.assign(skill=found["skill"].mask(found["metric"].isin(left_out(found))))
+    return found.assign(skill=found["skill"].mask(found["metric"].isin(left_out(found))))[[*KEYS, "skill"]]
 
 
 def left_out(skills: pd.DataFrame) -> list[str]:
@@ -147,9 +172,17 @@ def _with_room(scores: pd.DataFrame) -> pd.DataFrame:
     sign = np.where(found["metric"].str.startswith("deletion"), -1.0, 1.0)
     base, top = sign * found["null"].to_numpy(np.float64), sign * found["ceiling"].to_numpy(np.float64)
     m = sign * found["m"].to_numpy(np.float64)
-    gain = np.where(np.isfinite(m), m, base) - base
-    skill = np.divide(gain, top - base, out=np.full(len(found), np.nan), where=top - base >= ROOM)
-    return found.assign(skill=skill)[[*KEYS, "skill"]]
+    gain, room = np.where(np.isfinite(m), m, base) - base, top - base
+    skill = np.divide(gain, room, out=np.full(len(found), np.nan), where=room >= ROOM)
+    return found.assign(gain=gain, skill=skill)[[*KEYS, "gain", "skill"]]
+
+
+def gain_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """The numerator of skill alone: columns case, target, method, metric, gain, positive where the map is better.
+
+    It needs no ceiling with room, so that no metric is left out, and is the same quantity for every model.
+    """
+    return _with_room(scores)[[*KEYS, "gain"]]
 
 
 def case_skills(scores: pd.DataFrame) -> pd.DataFrame:
@@ -208,10 +241,29 @@ def gate_of(scores: pd.DataFrame, method: str) -> str:
 
 def _accuracy(run: Run, options: JudgeOptions, draws: Resampling) -> _Accuracy:
     found = evidence(run.cases, run.truth, run.predictions, options.ignored_cases, options.ignored_labels)
+    if options.positive not in found.classes:
+        return _of_cases(run, draws)
     ranking: Ranking = images(found, options.positive)
     whole = area(f"image AUC {options.positive}", ranking, draws)
     drawn = draws.run(ranking.patients, lambda w: auc(ranking.scores, ranking.positive, w))
     return _Accuracy(whole.name, whole.value, whole.low, whole.high, drawn)
+
+
+def _of_cases(run: Run, draws: Resampling) -> _Accuracy:
+    """The mean over cases of the first of IN_PIXELS that was measured, of a model that gives no class; NaN for none."""
+    own = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["case"] != "")]
+    for name, words in IN_PIXELS.items():
+        measured = own[own["metric"] == name].groupby("case")["value"].mean().dropna()
+        if len(measured):
+            owner = dict(zip(map(str, run.cases["case"]), map(str, run.cases["patient"]), strict=True))
+            values, patients = measured.to_numpy(np.float64), [owner[str(case)] for case in measured.index]
+            drawn = draws.run(patients, _weighted(values))
+            return _Accuracy(words, float(values.mean()), *percentile(drawn), drawn)
+    return _Accuracy("not measured", math.nan, math.nan, math.nan, np.full(draws.resamples, np.nan))
+
+
+def _weighted(values: Array) -> Callable[[Array], Array]:
+    return lambda weights: ratio(weights @ values, weights.sum(axis=1))
 
 
 def _row(method: str, gate: str, basis: _Basis) -> dict[str, str | float | int | bool]:

@@ -9,6 +9,13 @@
     name = "false positives per image at the operating point"
     at_most = 0.5
     on = "high"       # the upper limit of the interval must not exceed it
+    endpoint = "secondary"   # "primary" if nothing is said
+    why = "twice the alarms of the present reading"
+
+    [verdict]
+    accept = ["met"]                                   # answers to a primary criterion with which the audit passes
+    accept_secondary = ["met", "not met", "inconclusive", "NOT ASSESSED"]
+    refuse_checks = ["fail"]                           # outcomes of a check with which it does not
 """
 
 from __future__ import annotations
@@ -20,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from xaimed.errors import PlanError
+from xaimed.errors import PlanError, unknown
 from xaimed.metrics.froc import END
 from xaimed.stats import Estimate, Results
 from xaimed.types import Outcome
@@ -32,7 +39,8 @@ Answer = Literal["met", "not met", "inconclusive", "NOT ASSESSED"]
 Tone = Literal["good", "warn", "bad"]
 ANSWERS: tuple[Answer, ...] = ("met", "not met", "inconclusive", "NOT ASSESSED")
 WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
-KEYS = {"name", "rule", "group", "at_least", "at_most", "on"}
+KEYS = {"name", "rule", "group", "at_least", "at_most", "on", "endpoint", "why"}
+ENDPOINTS = ("primary", "secondary")
 SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
 
@@ -41,7 +49,7 @@ class Criterion:
     """A demand on one estimate. rule: None is the first.
 
     side: "at_least" or "at_most" the limit. on: "value", or the end of the interval that has to keep to it, "low"
-    with at_least and "high" with at_most.
+    with at_least and "high" with at_most. endpoint: "primary" or "secondary". why: the reason for the limit, or "".
     """
 
     name: str
@@ -50,6 +58,38 @@ class Criterion:
     on: Literal["low", "high", "value"] = "value"
     rule: str | None = None
     group: str = "all"
+    endpoint: str = "primary"
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the verdict follows from the answers. accept, accept_secondary: answers with which the audit passes.
+
+    refuse_checks: outcomes of a check with which it does not.
+    """
+
+    accept: tuple[str, ...] = ("met",)
+    accept_secondary: tuple[str, ...] = ANSWERS
+    refuse_checks: tuple[str, ...] = ("fail",)
+
+    def accepts(self, judgement: Judgement) -> bool:
+        """Whether the audit can pass with this answer."""
+        known = self.accept if judgement.criterion.endpoint == "primary" else self.accept_secondary
+        return judgement.answer in known
+
+    @property
+    def words(self) -> str:
+        """The rules in one sentence."""
+        checks = " or ".join(self.refuse_checks) or "anything"
+        return (f"The audit passes if every primary criterion is {' or '.join(self.accept) or 'nothing'}"
+                f"{self._secondary} and no check says {checks}.")
+
+    @property
+    def _secondary(self) -> str:
+        if set(self.accept_secondary) == set(ANSWERS):
+            return ""
+        return f", every secondary one {' or '.join(self.accept_secondary) or 'nothing'},"
 
 
 @dataclass(frozen=True)
@@ -67,7 +107,8 @@ class Verdict:
     """The verdict of an audit in one line, the process's exit code, and the judgement on each criterion.
 
     tone: "bad" if a criterion is not met or a check failed, "good" if all criteria are met and every check that
-    applies passed, "warn" for all else. checks: one sentence that counts the outcomes of the checks.
+    applies passed, "warn" for all else. checks: one sentence that counts the outcomes of the checks. overall: the
+    answer for the audit as a whole: that of its primary criteria, the worst first, or "not met" for a refused check.
     """
 
     verdict: str
@@ -75,6 +116,7 @@ class Verdict:
     tone: Tone
     checks: str
     judgements: tuple[Judgement, ...]
+    overall: Answer = "NOT ASSESSED"
 
     @property
     def title(self) -> str:
@@ -105,30 +147,64 @@ def _criterion(row: object) -> Criterion:
     if on not in SIDES[side]:
         raise PlanError(f"criterion {row['name']!r}: on is {on!r}; expected {' or '.join(map(repr, SIDES[side]))} "
                         f"with {side}")
-    if not all(isinstance(text, str) for text in (*texts, row.get("rule", ""))):
-        raise PlanError(f"criterion {row['name']!r}: expected texts as name, rule and group")
-    return Criterion(str(texts[0]), float(limit), side, on, row.get("rule"), str(texts[1]))
+    if not all(isinstance(text, str) for text in (*texts, row.get("rule", ""), row.get("why", ""))):
+        raise PlanError(f"criterion {row['name']!r}: expected texts as name, rule, group and why")
+    endpoint = row.get("endpoint", "primary")
+    if endpoint not in ENDPOINTS:
+        raise PlanError(f"criterion {row['name']!r}: endpoint is {endpoint!r}; expected {' or '.join(ENDPOINTS)}")
+    return Criterion(str(texts[0]), float(limit), side, on, row.get("rule"), str(texts[1]), endpoint,
+                     row.get("why", ""))
+
+
+def rules_of(plan: Mapping[str, object]) -> Rules:
+    """The verdict's rules of a plan; the usual ones if it sets none. Raises PlanError for one that cannot be read."""
+    table = plan.get("verdict", {})
+    known: Mapping[str, Sequence[str]] = {"accept": ANSWERS, "accept_secondary": ANSWERS, "refuse_checks": WORST}
+    if not isinstance(table, Mapping):
+        raise PlanError(f"verdict is {table!r}; expected a table with {', '.join(known)}")
+    for key, values in table.items():
+        if key not in known:
+            raise PlanError(str(unknown("key in verdict", str(key), known)))
+        odd = [v for v in values if v not in known[key]] if isinstance(values, list | tuple) else [values]
+        if odd:
+            raise PlanError(f"verdict.{key} holds {odd[0]!r}; expected a list of {', '.join(known[key])}")
+    return Rules(**{str(key): tuple(values) for key, values in table.items()})
 
 
 def verdict(run: Run) -> Verdict:
     """The verdict on a run: its plan's criteria against its results, and what its checks found.
 
-    Exit code 0: every criterion is met and no check failed. 1: otherwise; inconclusive or unknown is not met.
-    Raises PlanError for criteria that cannot be read.
+    Exit code 0: the plan's rules accept it; by default every primary criterion is met and no check failed, and
+    inconclusive or unknown is not met. 1: otherwise. Raises PlanError for criteria or rules that cannot be read.
     """
-    judgements, failed = judgements_of(run.plan, run.results), [f.code for f in run.findings if f.outcome == "fail"]
+    judgements, rules = judgements_of(run.plan, run.results), rules_of(run.plan)
+    refused = {outcome: [f.code for f in run.findings if f.outcome == outcome] for outcome in rules.refuse_checks}
+    said = "; ".join(_refusals(refused))
     tally = Counter(j.answer for j in judgements)
     parts = [f"{tally[answer]} of {len(judgements)} criteria {answer}" for answer in ANSWERS if tally[answer]]
-    if not judgements:
-        parts.append("the plan sets no criteria")
-    if failed:
-        parts.append(f"{len(failed)} check{'s' * (len(failed) > 1)} failed ({', '.join(failed)})")
-    return Verdict("; ".join(parts), int(bool(failed) or tally["met"] < len(judgements)),
-                   _tone([j.answer for j in judgements], [f.outcome for f in run.findings]),
-                   _counted([f.outcome for f in run.findings]), judgements)
+    text = "; ".join([*(parts or ["the plan sets no criteria"]), *([said] if said else [])])
+    accepted = all(rules.accepts(j) for j in judgements)
+    return Verdict(text, int(bool(said) or not accepted), _tone(judgements, [f.outcome for f in run.findings]),
+                   _counted([f.outcome for f in run.findings]), judgements, _overall(judgements, bool(said)))
 
 
-def _tone(answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> Tone:
+def _refusals(refused: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the checks that refuse the audit say: "1 check failed (XM101)"."""
+    words = {"fail": "failed", "concern": "raised a concern"}
+    return [f"{len(codes)} check{'s' * (len(codes) > 1)} {words.get(outcome, outcome)} ({', '.join(codes)})"
+            for outcome, codes in refused.items() if codes]
+
+
+def _overall(judgements: Sequence[Judgement], refused: bool) -> Answer:
+    answers = {j.answer for j in judgements if j.criterion.endpoint == "primary"}
+    worst: tuple[Answer, ...] = ("not met", "inconclusive", "NOT ASSESSED")
+    if refused:
+        return "not met"
+    return next((answer for answer in worst if answer in answers), "met" if answers else "NOT ASSESSED")
+
+
+def _tone(judgements: Sequence[Judgement], outcomes: Sequence[Outcome]) -> Tone:
+    answers = [j.answer for j in judgements]
     if "not met" in answers or "fail" in outcomes:
         return "bad"
     clear = set(answers) == {"met"} and "pass" in outcomes and set(outcomes) <= {"pass", "not applicable"}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Better = Literal["higher", "lower"]
+# What the parts of a network say of its answer (adapters.structure): kept over all cases, not by part or group.
+PARTS = ("sweep ", "loss at scale", "slope at scale")
 MODEL = ""  # the method of the rows of scores that judge the model and no map
 
 
@@ -65,20 +67,24 @@ def pooled(scores: pd.DataFrame, cases: pd.DataFrame, how: Pooling) -> Results:
     Cases in which a number does not apply are left out, and the denominator says how many are left.
     """
     known = {measure for metric in case_metrics() for measure in metric.measures}
-    own = scores[(scores["method"].fillna("") == MODEL) & scores["metric"].isin(known)]
+    own = scores[scores["method"].fillna("") == MODEL]
+    own = own[own["metric"].isin(known) | own["metric"].str.startswith(PARTS)]
     if own.empty:
         return Results((), {})
     table = cases.sort_values("case", kind="stable")
     draws = Resampling.of([str(p) for p in table["patient"]], how.resamples, how.seed)
     found = [estimate for metric, rows in own.groupby("metric", sort=True)
              for name, values in _parts(str(metric), rows)
-             for estimate in _of_part(name, values, table, draws, how)]
+             for estimate in _of_part(name, values, table, draws, how)
+             if estimate.group == "all" or not str(metric).startswith(PARTS)]
     return Results(tuple(found), {})
 
 
 def _parts(metric: str, rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
     """The value of each case: the mean over its parts, and where there are several each part by itself."""
     whole = [(metric, rows.groupby("case")["value"].mean())]
+    if metric.startswith(PARTS):  # targets such as d0 are another thing in each case
+        return whole
     parts = [(f"{metric} {name}", part.set_index("case")["value"]) for name, part in rows.groupby("target", sort=True)]
     return [*whole, *(parts if len(parts) > 1 else ())]
 

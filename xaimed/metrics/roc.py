@@ -137,7 +137,8 @@ def among_lesions(judged: Judged) -> list[Estimate]:
     """
     found, positive = judged.evidence, judged.options.positive
     others = sorted({str(v) for v in found.labels if isinstance(v, str)} - {positive, "normal", ""})
-    if not others:
+    # Classes of which none is "normal" and that have no place are no lesions: body regions, say, or kinds of cells.
+    if not others or not (found.boxed or "normal" in found.classes or "normal" in found.labels):
         return []
     name, rule = f"{'/'.join(others)}/{positive} AUC", f"score {positive} minus other classes"
     kept = np.array([v == positive or v in others for v in found.labels], bool)

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xaimed.answers import masks_of
 from xaimed.errors import InputError
 from xaimed.metrics.pixelwise import MODEL, Better
 from xaimed.stats import Array, Bools
-from xaimed.types import Case, Floats, Mask, Prediction, Score
+from xaimed.types import Case, Mask, Prediction, Score
 
 BOUNDARY = "membrane"  # the class whose absence leaves the regions of V_rand and V_info
 
@@ -125,7 +126,7 @@ class Segmentation:
 
     def __call__(self, case: Case, prediction: Prediction) -> list[Score]:
         """A row for each class and measure; none for a case without a reference in pixels."""
-        found = predicted(prediction.dense)
+        found = masks_of(prediction.dense)
         rows = [row for name, truth in case.segments.items() if name in found
                 for row in self._of_class(case, name, found[name], truth)]
         if BOUNDARY in found and BOUNDARY in case.segments:
@@ -138,16 +139,6 @@ class Segmentation:
         spacing = None if case.spacing_mm is None else (case.spacing_mm,) * 2
         values = {"Dice": dice(mask, truth), "IoU": iou(mask, truth), "HD95": hd95(mask, truth, spacing)}
         return [Score(case.id, name, MODEL, metric, value) for metric, value in values.items()]
-
-
-def predicted(dense: Mapping[str, Floats]) -> dict[str, Mask]:
-    """bool (H, W) of each class: where its probability is the highest, and above that of none of them."""
-    if not dense:
-        return {}
-    maps = np.stack(list(dense.values()))
-    best, rest = maps.argmax(axis=0), 1 - maps.sum(axis=0)
-    return {name: (best == index) & (maps[index] > (0.5 if len(dense) == 1 else rest))
-            for index, name in enumerate(dense)}
 
 
 def cells(boundary: Mask) -> NDArray[np.integer]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal["good", "bad", "warn", "neutral"]
+Paper = Literal["a4", "us-letter"]
 Align = Literal["left", "right", "centre"]
 NOT_ASSESSED = "NOT ASSESSED"
 
@@ -57,7 +58,14 @@ class Mono:
     text: str
 
 
-Cell = str | Badge | Mono
+@dataclass(frozen=True)
+class PageOf:
+    """The page on which the section with this heading begins, or a dash where the report has none."""
+
+    heading: str
+
+
+Cell = str | Badge | Mono | PageOf
 
 
 @dataclass(frozen=True)
@@ -182,3 +190,4 @@ class Document:
     keywords: tuple[str, ...] = ()
     log_head: str = ""
     card: str = ""
+    paper: Paper = "a4"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xaimed import ledger
 from xaimed.mapfile import MapEntry
+from xaimed.report.answers import DRAWN, answer_gallery, answer_words
 from xaimed.report.blocks import (
     NOT_ASSESSED,
     Attachment,
@@ -28,6 +29,7 @@ from xaimed.report.blocks import (
     Table,
     Text,
 )
+from xaimed.report.masks import mask_panels, mask_table, mask_words
 from xaimed.report.panels import View, image_panel, map_panel, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
@@ -37,6 +39,7 @@ from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
+WHOLE = ("classification", "multilabel", "anomaly", "energy")  # tasks whose answer is a score of the whole image
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
 # Heights in cm that keep a case on two pages, by the number of targets.
 PAIR_HEIGHT = {0: 9.5, 1: 9.5, 2: 7.5}
@@ -118,9 +121,15 @@ def in_words(shown: Shown) -> str:
     """What the tables say of the case, in plain sentences."""
     reading, limit = shown.reading, operating_point(shown.run)
     above = [d for d in reading.detections if d.above]
-    if shown.run.meta.get("model", {}).get("task") == "classification":
+    if _task(shown.run) in WHOLE:
         said = listed([f"{name} {number(score)}" for name, score in reading.classes])
         return f"Reference: {reading.label}. Scores of the model: {said}. The operating point is {limit:g}."
+    if _segmented(shown.run):
+        return mask_words(shown.scores)
+    if _task(shown.run) in DRAWN:
+        return answer_words(shown.scores, _task(shown.run), math.isfinite(reading.spacing_mm))
+    if _task(shown.run) == "discrimination":
+        return f"How real the image looks to the model: {listed([number(score) for _, score in reading.classes])}."
     text = f"The model marks {plural(len(above), 'region')} at or above the operating point {limit:g}."
     missed = [r for r in reading.references if not r.found_by]
     if reading.references:
@@ -131,6 +140,14 @@ def in_words(shown: Shown) -> str:
     false = sum(not d.hit for d in above)
     text += f" {plural(false, 'mark')} outside any reference box." if reading.references and false else ""
     return text + _focus(shown)
+
+
+def _task(run: Run) -> str:
+    return str(run.meta.get("model", {}).get("task", ""))
+
+
+def _segmented(run: Run) -> bool:
+    return _task(run) == "segmentation"
 
 
 def _focus(shown: Shown) -> str:
@@ -147,8 +164,21 @@ def _focus(shown: Shown) -> str:
 def _pair(shown: Shown) -> Gallery | Text:
     if shown.view is None:
         return Text(NO_PICTURE)
+    if _segmented(shown.run):
+        panels = (image_panel(shown.view, "Image", marks=()),
+                  *mask_panels(shown.view, shown.run.planes(shown.reading.case)))
+        columns = min(4, len(panels))
+        width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
+        return Gallery(panels, columns, min(PAIR_HEIGHT[0], width * shown.view.aspect))
+    answer = answer_gallery(shown.view, _task(shown.run))
+    if answer is not None:
+        return answer
     targets = len(_explained(shown))
     height = min(PAIR_HEIGHT.get(targets, 4.2), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
+    if _task(shown.run) in WHOLE:
+        marked = image_panel(shown.view, "Reference (magenta, dashed)", marks=shown.reading.references, height=height)
+        return Gallery((image_panel(shown.view, "Image", marks=()), *((marked,) if shown.reading.references else ())),
+                       2, height)
     drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
     return Gallery((image_panel(shown.view, "Image", marks=()),
                     image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
@@ -172,6 +202,8 @@ def listed_detections(shown: Shown) -> tuple[tuple[Found, ...], int]:
 
 def _detections(shown: Shown) -> list[Block]:
     reading = shown.reading
+    if _segmented(shown.run):
+        return [*mask_table(shown.scores)]
     if not reading.detections and not reading.references:
         return []
     kept, more = listed_detections(shown)

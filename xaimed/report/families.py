@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from xaimed.run import Run
     from xaimed.stats import Estimate
 
-Family = Literal["performance", "detection", "calibration", "comparison", "explanation", "subgroups"]
+Family = Literal["performance", "detection", "calibration", "comparison", "explanation", "subgroups", "structure"]
 DETECTION = ("fppi", "froc", "false positives per image", "false_positives_per_image", "localisation", "lesion")
 CONTENDERS = ("model=", "reader=")
 COMPARISON = re.compile(r"(?i)difference in |(holm )?p \(difference|non-inferiority|readers with |mean of \d+ readers'"
                         r"|mean .* of a reader with |.* of the readers' average score$")
 # So many columns with value, interval and count fit on a page beside short names of groups.
 ABREAST, LONG = 4, 16
+PARTS = ("sweep ", "loss at scale", "slope at scale")
 CALIBRATION = ("ece", "brier", "calibration", "benefit", "reliability")
 
 
@@ -30,6 +31,8 @@ def family(estimate: Estimate) -> Family:
     name = estimate.name.lower()
     if estimate.group.startswith("method="):
         return "explanation"
+    if name.startswith(PARTS):
+        return "structure"
     if estimate.group.startswith(CONTENDERS) or COMPARISON.match(name):
         return "comparison"
     if estimate.group != "all" or name.startswith("gap between groups"):

@@ -20,11 +20,13 @@ LONGEST_LIST = 8
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """The value with `digits` decimals, whole numbers without, or "n/a"."""
+    """The value with `digits` decimals, whole numbers without, tiny ones as "4.2e-05", or "n/a"."""
     if value is None or not math.isfinite(value):
         return "n/a"
     if value == round(value) and abs(value) >= 2:
         return f"{value:.0f}"
+    if 0 < abs(value) < 0.5 * 10**-digits:
+        return f"{value:.1e}"
     return f"{value:.{digits}f}"
 
 

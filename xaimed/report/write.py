@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from xaimed import registry
 from xaimed.errors import StoreError, unknown
 from xaimed.ledger import Fact
 from xaimed.report.attachments import attachments
-from xaimed.report.blocks import Block, Document
+from xaimed.report.blocks import Block, Document, Paper
 from xaimed.report.case import case_document
 from xaimed.report.model_card import model_card
+from xaimed.report.sbom import sbom_attachment
 from xaimed.report.sections.data import synthetic
 from xaimed.report.signature import MARK as SIGNED
 from xaimed.report.typst import Renderer
@@ -28,12 +30,13 @@ REPORT = "report.pdf"
 
 
 def write_reports(run: Run, cases: Sequence[str] | None = None,
-                  progress: Callable[[int, int], None] | None = None, signer: Signer | None = None) -> list[Path]:
+                  progress: Callable[[int, int], None] | None = None, signer: Signer | None = None,
+                  paper: Paper = "a4") -> list[Path]:
     """The paths of report.pdf and of the case pages that were written; all cases if `cases` is None.
 
     progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
     MissingExtra without typst, StoreError where the disk does not take a file or report.pdf is signed already.
-    signer: signs report.pdf.
+    signer: signs report.pdf. paper: the size of the pages.
     """
     known = [str(name) for name in run.cases["case"]]
     chosen = known if cases is None else list(dict.fromkeys(cases))
@@ -46,7 +49,7 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
     digests: dict[str, Fact] = {}
     with Renderer() as renderer:
         for done, (name, make) in enumerate(jobs, start=1):
-            made = renderer.pdf(make())
+            made = renderer.pdf(replace(make(), paper=paper))
             if signer is not None and name == REPORT:
                 made = signer.signed(made, name)
             digests[name] = save_report(run, name, made)
@@ -74,7 +77,8 @@ def report_document(run: Run) -> Document:
         header=f"xaimed audit report · {name} · {title}",
         footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
                f"· {run.meta['created']}",
-        attachments=attachments(run, card), log_head=str(run.meta.get("log", {}).get("head", "")), card=card,
+        attachments=(*attachments(run, card), sbom_attachment(run)),
+        log_head=str(run.meta.get("log", {}).get("head", "")), card=card,
         stamp="SYNTHETIC" if synthetic(run) else "", keywords=("audit", "explainability", "medical imaging"))
 
 

@@ -53,11 +53,12 @@ class AdversarialSegmentation(Segmentation):
         def wanted(case: Case) -> Floats:
             return masks_of(case, tuple(study.dataset.classes))
 
-        def losses(net: nn.Module, data: Batch) -> Mapping[str, Tensor]:
-            assert isinstance(net, SegAN)
-            return adversarial_losses(net, normalised(data.images, recipe), data.answer, options)
+        gan: SegAN = network
 
-        with ascending(network.critic):
+        def losses(_: nn.Module, data: Batch) -> Mapping[str, Tensor]:
+            return adversarial_losses(gan, normalised(data.images, recipe), data.answer, options)
+
+        with ascending(gan.critic):
             return learned(network, dense_lesson(study, wanted, losses), recipe, study.work)
 
 

@@ -13,7 +13,7 @@ from xaimed.adapters.modelfile import ModelFile
 from xaimed.training.example import Batch, dense_lesson, normalised
 from xaimed.training.loop import learned
 from xaimed.training.recipe import Recipe
-from xaimed.training.settling import image_scores, model_of, outputs, youden
+from xaimed.training.settling import calibration, image_scores, model_of, outputs, youden
 from xaimed.training.trainer import Study
 from xaimed.types import Case
 
@@ -35,12 +35,16 @@ class Anomaly:
         return learned(study.network, dense_lesson(study, lambda _: None, losses), recipe, study.work)
 
     def settle(self, file: ModelFile, recipe: Recipe, cases: Sequence[Case], device: str) -> ModelFile:
-        """The operating point: Youden's best, or the 95th percentile of the scores where all cases are normal."""
+        """The operating point: Youden's best, or the 95th percentile of the scores where all cases are normal.
+
+        Where some are abnormal, also the line that makes a probability of the error, which is none by itself.
+        """
         del recipe
-        score = image_scores(outputs(model_of(file, device), cases)[2], file.classes[0])
+        found = outputs(model_of(file, device), cases)[2]
+        score = image_scores(found, file.classes[0])
         values, odd = [score[case.id] for case in cases], [case.label == file.classes[0] for case in cases]
         point = youden(values, odd) if any(odd) else float(torch.tensor(values).quantile(NORMAL_SHARE))
-        return replace(file, operating_point=point)
+        return replace(file, operating_point=point, calibration=calibration(found, cases, file.classes))
 
 
 TRAINER = Anomaly()

@@ -51,8 +51,10 @@ def run_course(course: Course, say: Report) -> ModelFile:
     network = trained(course, dataset, lambda: first_weights(course, say), say)
     say("choosing the operating point on the validation split")
     cases = [dataset[i] for i, row in enumerate(dataset.rows) if row.split == "val"]
-    file = trainer_of(recipe).settle(model_file(recipe, dataset, network.state_dict()), recipe, cases, course.device)
+    file = model_file(recipe, dataset, network.state_dict())
+    # The card goes first: it may name the class for which the operating point is chosen.
     file = dataclasses.replace(file, card={**file.card, **course.card})
+    file = trainer_of(recipe).settle(file, recipe, cases, course.device)
     write_model(course.out, file)
     return file
 

@@ -6,7 +6,7 @@ What is wanted in pixels goes through the same turn, zoom and flip as the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -19,20 +19,24 @@ from xaimed.imaging.geometry import inverse, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare_planes
 from xaimed.training.loop import Lesson, finished
 from xaimed.training.recipe import Augmentation, Recipe
-from xaimed.training.samples import centred, regreyed, turned
+from xaimed.training.samples import centred, corner_near, regreyed, turned
 from xaimed.training.trainer import Study
-from xaimed.types import Case, Floats
+from xaimed.types import Case, Floats, Matrix
 
 Wanted = Callable[[Case], Floats | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """image: uint8 (C, h, w). wanted: float32 (K, h, w) in pixels, or None. label: the index of the class, or -1."""
+    """image: uint8 (C, h, w). wanted: float32 (K, h, w) in pixels, or None. label: the index of the class, or -1.
+
+    boxes: (N, 4) in the pixels of the image; a crop is taken near one of them where there is one.
+    """
 
     image: NDArray[np.uint8]
     wanted: Floats | None = None
     label: int = -1
+    boxes: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +111,18 @@ def changed(one: Example, change: Augmentation, draw: np.random.Generator) -> tu
     height, width = one.image.shape[-2:]
     matrix = turned((height, width), change, draw)
     if change.crop:
-        matrix[:, 2] -= [draw.integers(0, max(1, width - change.crop + 1)),
-                         draw.integers(0, max(1, height - change.crop + 1))]
+        matrix[:, 2] -= _corner(one, matrix, change.crop, draw)
         height, width = min(height, change.crop), min(width, change.crop)
     image = _warped(one.image, matrix, (width, height)) / 255.0
     wanted = None if one.wanted is None else _warped(one.wanted, matrix, (width, height))
     return regreyed(image.astype(np.float32), change, draw), wanted, one.label
+
+
+def _corner(one: Example, matrix: Matrix, side: int, draw: np.random.Generator) -> NDArray[np.float64]:
+    height, width = one.image.shape[-2:]
+    if len(one.boxes):
+        return corner_near(one.boxes, matrix, ((height, width), side), draw)
+    return np.array([draw.integers(0, max(1, width - side + 1)), draw.integers(0, max(1, height - side + 1))], float)
 
 
 def _warped(planes: Iterable[NDArray[np.generic]], matrix: NDArray[np.float64], size: tuple[int, int]) -> Floats:

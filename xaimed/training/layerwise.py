@@ -24,7 +24,7 @@ from xaimed.training.example import Example, example, prepared_for
 from xaimed.training.greedy import LayerPlan, train_autoencoders, train_dbn
 from xaimed.training.recipe import Recipe
 from xaimed.training.trainer import Study, Trainer
-from xaimed.training.wavelet_choice import chosen
+from xaimed.training.wavelet_choice import chosen, weakest
 from xaimed.types import Case
 
 Say = Callable[[str], None]
@@ -66,7 +66,11 @@ def pretrain(network: nn.Module, examples: Sequence[Example], recipe: Recipe, pl
     images = stacked(examples, recipe)
     if isinstance(network, WaveletDBN):
         classes = np.array([one.label for one in examples], np.int64)
-        network.choose(chosen(_coefficients(network, images), classes, len(network.kept)))
+        every = _coefficients(network, images)
+        choice = chosen(every, classes, len(network.kept))
+        least = weakest(every, classes, choice)
+        say(f"{len(choice.kept)} of {every.shape[1]} coefficients chosen, p at most {least:.2g}")
+        network.choose(choice)
         with torch.no_grad():
             code = network.code(images)
         train_dbn(network.dbn, code, plan, say)

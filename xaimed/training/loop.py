@@ -66,7 +66,8 @@ def learned(model: nn.Module, lesson: Lesson[B], recipe: Recipe, work: Workspace
     """The averaged network after all epochs of the recipe; goes on from a checkpoint where there is one."""
     plan = recipe.schedule
     _placed(model, work.device)
-    optimiser = torch.optim.AdamW(_groups(model, plan), plan.rate, weight_decay=plan.decay, fused=True)
+    optimiser = torch.optim.AdamW(_groups(model, plan), plan.rate, (plan.momentum, 0.999), weight_decay=plan.decay,
+                                  fused=True)
     learner = Learner(model, copy.deepcopy(model), optimiser)
     for epoch in range(_resume(work, learner), plan.epochs):
         started = time.monotonic()

@@ -32,7 +32,8 @@ class Schedule:
     """The course of a training. images: how many are drawn for one epoch; positive: the share with a lesion.
 
     linear: the rate of fully connected layers as a share of `rate`.
-    average: decay of the exponential moving average of the weights that is kept; warmup: epochs.
+    average: decay of the exponential moving average of the weights that is kept; warmup: epochs. momentum: how much
+    of Adam's mean gradient is kept from step to step.
     """
 
     epochs: int = 12
@@ -45,6 +46,7 @@ class Schedule:
     positive: float = 0.6
     average: float = 0.995
     clip: float = 5.0
+    momentum: float = 0.9
 
 
 @dataclass(frozen=True)

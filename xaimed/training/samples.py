@@ -73,15 +73,27 @@ def turned(shape: tuple[int, int], change: Augmentation, draw: np.random.Generat
 def _corner(sample: Sample, matrix: NDArray[np.float64], side: int, draw: np.random.Generator) -> NDArray[np.float64]:
     height, width = sample.image.shape[-2:]
     if len(sample.boxes):
-        box = sample.boxes[int(draw.integers(len(sample.boxes)))]
-        point = matrix @ [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1.0]
-        reach = 0.35 * side
-    else:
-        rows, columns = np.nonzero(sample.image[0, ::8, ::8] > 8)
-        index = int(draw.integers(max(1, len(rows))))
-        point = matrix @ [*(8.0 * np.array([columns[index], rows[index]]) if len(rows) else (0.0, 0.0)), 1.0]
-        reach = 0.5 * side
-    corner = point - side / 2 + draw.uniform(-reach, reach, 2)
+        return corner_near(sample.boxes, matrix, ((height, width), side), draw)
+    rows, columns = np.nonzero(sample.image[0, ::8, ::8] > 8)
+    index = int(draw.integers(max(1, len(rows))))
+    point = matrix @ [*(8.0 * np.array([columns[index], rows[index]]) if len(rows) else (0.0, 0.0)), 1.0]
+    return _held(point - side / 2 + draw.uniform(-0.5 * side, 0.5 * side, 2), ((height, width), side))
+
+
+def corner_near(boxes: NDArray[np.float64], matrix: NDArray[np.float64], cut: tuple[tuple[int, int], int],
+                draw: np.random.Generator) -> NDArray[np.float64]:
+    """(2,) x and y: the corner of a random square that holds the centre of one of the boxes (N, 4).
+
+    cut: height and width of the image, and the side of the square. matrix: (2, 3), what is done to the image first.
+    """
+    side = cut[1]
+    box = boxes[int(draw.integers(len(boxes)))]
+    point = matrix @ [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1.0]
+    return _held(point - side / 2 + draw.uniform(-0.35 * side, 0.35 * side, 2), cut)
+
+
+def _held(corner: NDArray[np.float64], cut: tuple[tuple[int, int], int]) -> NDArray[np.float64]:
+    (height, width), side = cut
     return np.asarray(np.clip(np.round(corner), 0, np.maximum(0, np.array([width, height]) - side)), np.float64)
 
 

@@ -25,11 +25,23 @@ def chosen(coefficients: Tensor, classes: NDArray[np.int64], count: int) -> Choi
     values = coefficients.double().numpy()
     if count > values.shape[1]:
         raise PlanError(f"{count} coefficients to choose of {values.shape[1]}; expected no more than there are")
-    best = np.max([statistic(values, classes == one) for one in np.unique(classes)], axis=0)
+    best = _best(values, classes)
     kept = np.sort(np.argsort(-best, kind="stable")[:count])
     deviation = values[:, kept].std(axis=0)
     return Choice(torch.from_numpy(kept), torch.from_numpy(values[:, kept].mean(axis=0)).float(),
                   torch.from_numpy(np.where(deviation > 1e-4, deviation, 1.0)).float())
+
+
+def weakest(coefficients: Tensor, classes: NDArray[np.int64], choice: Choice) -> float:
+    """The largest p of the chosen coefficients of (n, N), by the asymptotic law and the smallest class (n,)."""
+    fewest = int(np.bincount(classes)[np.unique(classes)].min())
+    best = _best(coefficients[:, choice.kept].double().numpy(), classes)
+    return p_value(float(best.min()), fewest, len(classes) - fewest)
+
+
+def _best(values: Array, classes: NDArray[np.int64]) -> Array:
+    found: Array = np.max([statistic(values, classes == one) for one in np.unique(classes)], axis=0)
+    return found
 
 
 def statistic(values: Array, inside: Bools) -> Array:

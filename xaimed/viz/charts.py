@@ -14,6 +14,7 @@ import pandas as pd
 
 from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
+from xaimed.viz.ellipse import joint_ellipse
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,6 +27,8 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 QUIET = "#7d8a97"
 STEP = 0.1
 FROC_END = 4.0  # further right no reader would go; panning shows the rest
+# What must not be all zero for a curve to mean anything.
+NEEDED = {"froc": ("sensitivity",), "roc": ("tpr", "fpr"), "reliability": ("observed",)}
 MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
 
 
@@ -43,13 +46,59 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
     without = [i for i, row in enumerate(rows) if not _scored(row)]
     floor = _floor(rows)
     for i, row in enumerate(rows):
+        if i not in without:
+            _draw_ellipse(figure, row, i)
         figure.add_trace(_point(row, i, floor - STEP * without.index(i) if i in without else None))
     if without:
         _draw_floor(figure, floor, floor - STEP * (len(without) - 1))
     names = sorted({str(row.get("accuracy_name", "")) for row in rows})
     figure.update_xaxes(title=f"accuracy: {', '.join(names) or 'not measured'}")
     figure.update_yaxes(title="explainability (skill)")
+    _grey_axes(figure, rows)
+    _frame(figure, rows, floor - STEP * (len(without) + 1) if without else math.inf)
     return _styled(figure)
+
+
+def _frame(figure: go.Figure, rows: list[dict[str, object]], bottom: float) -> None:
+    """Show the methods with their intervals and regions; the interval of a control may leave the plot."""
+    known = [y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y)]
+    if known:
+        pad = max(0.03, 0.06 * (max(known) - min(known)))
+        figure.update_yaxes(range=[min(min(known) - pad, bottom), max(known) + pad])
+
+
+def _heights(row: Mapping[str, object]) -> list[float]:
+    """What of a row has to be seen: its number, and for a method the ends of its interval and joint region."""
+    if row.get("control") is True:
+        return [_number(row, "explainability")]
+    outline = joint_ellipse(row)
+    ends = [] if outline is None else [float(outline[:, 1].min()), float(outline[:, 1].max())]
+    return [*(_number(row, f"explainability{end}") for end in ("", "_low", "_high")), *ends]
+
+
+def _draw_ellipse(figure: go.Figure, row: Mapping[str, object], index: int) -> None:
+    """The joint 95 % region of a point, where it is known; a control has none."""
+    outline = None if row.get("control") is True else joint_ellipse(row)
+    if outline is None:
+        return
+    import plotly.graph_objects as objects
+
+    colour = QUIET if greyed(row) else COLOURS[index % len(COLOURS)]
+    figure.add_trace(objects.Scatter(
+        x=outline[:, 0], y=outline[:, 1], mode="lines", fill="toself", fillcolor=_faint(colour), hoverinfo="skip",
+        line={"color": colour, "width": 1, "dash": DASHES[index % len(DASHES)]}, showlegend=False,
+        name=f"{_label(row)}: joint 95 % region"))
+
+
+def _grey_axes(figure: go.Figure, rows: list[dict[str, object]]) -> None:
+    """Grey an axis that says little, and write why: metrics that disagree, accuracy that was not measured."""
+    scored = [row for row in rows if row.get("control") is not True]
+    if scored and all(greyed(row) for row in scored):
+        figure.update_yaxes(title="explainability (skill): the metrics disagree, the order means little", color=QUIET)
+    if not any(math.isfinite(_number(row, "accuracy")) for row in rows):
+        # Without an accuracy all stand above each other; plotly draws no point without a place.
+        figure.update_traces(x=[0.5])
+        figure.update_xaxes(title="accuracy: not measured", color=QUIET, range=[0, 1], showticklabels=False)
 
 
 def _scored(row: Mapping[str, object]) -> bool:
@@ -80,9 +129,9 @@ def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
 
 
 def _floor(rows: list[dict[str, object]]) -> float:
-    """The height at which methods without a number stand: under every interval."""
-    lows = [_number(row, name) for row in rows if _scored(row)
-            for name in ("explainability", "explainability_low")]
+    """The height at which methods without a number stand: under every point, and every interval of a method."""
+    lows = [_number(row, name) for row in rows if _scored(row) for name in (
+        ("explainability",) if row.get("control") is True else ("explainability", "explainability_low"))]
     return min([0.0, *(low for low in lows if math.isfinite(low))]) - 2 * STEP
 
 
@@ -156,7 +205,7 @@ def _draw_floor(figure: go.Figure, top: float, bottom: float) -> None:
 def froc_chart(results: Results) -> go.Figure:
     """FROC: sensitivity against false positives per image, a step curve with its band for each hit rule."""
     figure = _curves(results, "froc", "fppi", "sensitivity", step=True)
-    ends = [max(curve["fppi"], default=0.0) for _, curve in curves_of(results, "froc")]
+    ends = [max(curve["fppi"], default=0.0) for _, curve in drawable(results, "froc")]
     figure.update_xaxes(title="false positives per image", range=[0, min(FROC_END, max(ends, default=1.0) or 1.0)])
     figure.update_yaxes(title="sensitivity (lesions found)", range=[0, 1.02])
     return _styled(figure)
@@ -175,7 +224,7 @@ def reliability_chart(results: Results) -> go.Figure:
     """Observed share against predicted probability in each bin with intervals; the diagonal is perfect."""
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
-    for i, (name, curve) in enumerate(curves_of(results, "reliability")):
+    for i, (name, curve) in enumerate(drawable(results, "reliability")):
         observed = curve["observed"]
         above = [max(0.0, h - o) for h, o in zip(curve.get("high", observed), observed, strict=True)]
         under = [max(0.0, o - low) for low, o in zip(curve.get("low", observed), observed, strict=True)]
@@ -191,16 +240,49 @@ def reliability_chart(results: Results) -> go.Figure:
     return _styled(figure)
 
 
+def decision_chart(results: Results) -> go.Figure:
+    """Net benefit at each threshold probability: the model, acting on all, acting on none."""
+    objects = need("plotly.graph_objects", "dashboard", "to draw charts")
+    figure: go.Figure = objects.Figure()
+    for name, curve in curves_of(results, "decision"):
+        for i, (side, text) in enumerate((("model", name or "the model"), ("all", "act on all"),
+                                          ("none", "act on none"))):
+            figure.add_trace(objects.Scatter(x=curve["threshold"], y=curve[side], mode="lines+markers", name=text,
+                                             line={"color": COLOURS[i], "dash": DASHES[i]},
+                                             marker={"symbol": SYMBOLS[i], "size": 6}))
+        top = max([0.0, *(v for v in curve["model"] if math.isfinite(v))])
+        figure.update_yaxes(range=[-max(0.05, 0.6 * top), max(0.05, 1.15 * top)])
+    figure.update_xaxes(title="threshold probability at which one would act")
+    figure.update_yaxes(title="net benefit an image")
+    return _styled(figure)
+
+
 def curves_of(results: Results, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:
     """The curves "kind" and "kind[name]", each with its name, in stored order."""
     return [(key.partition("[")[2].removesuffix("]"), curve) for key, curve in results.curves.items()
             if key == kind or key.startswith(f"{kind}[")]
 
 
+def drawable(results: Results, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:
+    """The curves of a kind that say something: not those of cases without a positive or without a negative.
+
+    Such a curve lies flat on an axis, which would read as a model that finds nothing.
+    """
+    return [(name, curve) for name, curve in curves_of(results, kind)
+            if all(any(math.isfinite(v) and v > 0 for v in curve.get(side, ())) for side in NEEDED.get(kind, ()))]
+
+
+def curve_table(results: Results, kind: str) -> pd.DataFrame:
+    """The numbers behind the figure of a kind: a row a point, the curve's name first."""
+    parts = [pd.DataFrame(dict(curve)).assign(curve=name or kind) for name, curve in curves_of(results, kind)]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"curve": []})
+    return table[["curve", *(name for name in table if name != "curve")]]
+
+
 def _curves(results: Results, kind: str, x: str, y: str, step: bool) -> go.Figure:
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
-    for i, (name, curve) in enumerate(curves_of(results, kind)):
+    for i, (name, curve) in enumerate(drawable(results, kind)):
         colour, shape = COLOURS[i % len(COLOURS)], "hv" if step else "linear"
         if "low" in curve and "high" in curve:
             quiet = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "legendgroup": name}

@@ -70,7 +70,7 @@ def froc_figure(run: Run) -> Figure:
 
     No band where an interval is wider than WIDE: it would cover the figure and say nothing.
     """
-    figure, axes = _blank(5.6, 3.1)
+    figure, axes = blank(5.6, 3.1)
     with style():
         for i, ((name, curve), (colour, dashes)) in enumerate(zip(_curves(run, "froc"), _lines(), strict=False)):
             x, y = curve["fppi"], curve["sensitivity"]
@@ -97,7 +97,7 @@ def _told(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[bool]:
 
 def roc_figure(run: Run) -> Figure:
     """True positive rate against false positive rate, one curve for each unit (image, patient)."""
-    figure, axes = _blank(3.3, 3.1)
+    figure, axes = blank(3.3, 3.1)
     with style():
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":")
         for (name, curve), (colour, dashes) in zip(_curves(run, "roc"), _lines(), strict=False):
@@ -110,7 +110,7 @@ def roc_figure(run: Run) -> Figure:
 
 def reliability_figure(run: Run) -> Figure:
     """Observed against predicted share in each bin, with intervals; the diagonal is perfect calibration."""
-    figure, axes = _blank(4.4, 3.1)
+    figure, axes = blank(4.4, 3.1)
     with style():
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":")
         curves = _curves(run, "reliability")
@@ -148,7 +148,7 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
     it, plausibility stands in a panel of its own.
     """
     apart = "plausibility" in table and bool(np.isfinite(np.asarray(table["plausibility"], float)).any())
-    figure, axes = _blank(6.4, 5.2 if apart else 3.3)
+    figure, axes = blank(6.4, 5.2 if apart else 3.3)
     with style():
         if apart:
             figure.clear()
@@ -258,7 +258,8 @@ def _show(axes: Axes, picture: NDArray[np.uint8], title: str, note: str) -> None
     axes.set_title(printable(title) + (f"\n{printable(note)}" if note else ""), fontsize=7)
 
 
-def _blank(width: float, height: float) -> tuple[Figure, Axes]:
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of this size in inches, in the style of a report, and its axes."""
     with style():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -73,11 +73,15 @@ def blend(image: Floats, colours: Picture, opacity: float) -> Picture:
 
 
 def grey(image: Floats) -> Picture:
-    """uint8 (H, W, 3) of an image (C, H, W) or (H, W) in [0, 1]; one channel becomes grey, three stay RGB."""
+    """uint8 (H, W, 3) of an image (C, H, W) or (H, W) in [0, 1]; one channel becomes grey, three stay RGB.
+
+    Of an odd number above three, the slices of a stack, the middle one is shown; of other numbers the first plane.
+    """
     if image.ndim == 3 and image.shape[0] == 3:
         planes = np.moveaxis(image, 0, -1)
     elif image.ndim == 3:
-        planes = np.repeat(image[:1].transpose(1, 2, 0), 3, axis=2)
+        middle = len(image) // 2 if len(image) > 3 and len(image) % 2 else 0
+        planes = np.repeat(image[middle][..., None], 3, axis=2)
     elif image.ndim == 2:
         planes = np.repeat(image[..., None], 3, axis=2)
     else:

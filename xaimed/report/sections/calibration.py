@@ -10,12 +10,11 @@ ORDER = 60
 
 
 def section(run: Run) -> list[Block]:
-    """The calibration measures and the reliability diagram."""
+    """The reliability diagram and the calibration measures."""
     estimates = members(run, "calibration")
     blocks: list[Block] = [Heading("Calibration")]
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of calibration.")]
-    blocks.append(estimate_table("Calibration measures", estimates))
     if any(name.startswith("reliability") for name in run.results.curves):
         from xaimed.viz.figures import reliability_figure, svg
 
@@ -23,7 +22,7 @@ def section(run: Run) -> list[Block]:
         text += _bins(run)
         alt = text + " The values are in results.json."
         blocks.append(Figure(Picture(svg(reliability_figure(run)), alt), text, 0.6))
-    return blocks
+    return [*blocks, estimate_table("Calibration measures", estimates)]
 
 
 def _bins(run: Run) -> str:

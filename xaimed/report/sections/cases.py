@@ -13,21 +13,27 @@ from xaimed.viz.worklist import worklist
 
 ORDER = 100
 MOST = 40
+COLUMNS = 4  # of class scores side by side
 FOUND = ("Found: a detection at or above the operating point has its centre in the reference box, whatever its class.")
 
 
 def section(run: Run) -> list[Block]:
-    """One row a case: reference label, lesions, hits, false positives, class scores; at most MOST rows."""
+    """One row a case: reference label, lesions, hits, false positives, class scores; at most MOST rows.
+
+    Of more than COLUMNS classes there is the score of the reference, and the highest.
+    """
     if not len(run.cases):
         return [Heading("Cases"), Text("The run holds no case.")]
     boxed = run.meta.get("model", {}).get("task") in (None, "detection")
     clean = run.predictions[run.predictions["condition"] == "clean"]
     classes = tuple(dict.fromkeys(clean.loc[clean["x0"].isna(), "target"]))
-    rows = tuple(_row(read_case(run, name), classes, boxed) for name in worst(run)[:MOST])
-    columns = (Column("Case", share=1.4), Column("Patient", share=1.2), Column("Reference", share=1.2),
+    named = _named(run)
+    rows = tuple((read.case, *((read.patient,) if named else ()), read.label, *(_counted(read) if boxed else ()),
+                  *_scored(read, classes)) for read in (read_case(run, name) for name in worst(run)[:MOST]))
+    columns = (Column("Case", share=1.4), *((Column("Patient", share=1.2),) if named else ()),
+               Column("Reference", share=1.2),
                *((Column("Lesions", "right", 0.8), Column("Found", "right", 0.8),
-                  Column("False positives", "right", 0.9)) if boxed else ()),
-               *(Column(f"Score {pretty(c)}", "right", 1) for c in classes))
+                  Column("False positives", "right", 0.9)) if boxed else ()), *_score_columns(classes))
     more = len(run.cases) - len(rows)
     told = [FOUND] if boxed else []
     told += [f"{more} more cases are in cases.parquet, with what the model said of them in predictions.parquet."
@@ -62,9 +68,26 @@ def _right(run: Run) -> dict[str, float]:
     return found | {str(r.case): float(r.score) for r in own.itertuples()}
 
 
-def _row(read: Reading, classes: tuple[str, ...], boxed: bool) -> tuple[Cell, ...]:
+def _named(run: Run) -> bool:
+    """Whether a patient is more than another name of a case."""
+    return bool((run.cases["case"] != run.cases["patient"]).any())
+
+
+def _counted(read: Reading) -> tuple[Cell, ...]:
+    return (str(len(read.references)), str(sum(r.found_by != "" for r in read.references)),
+            str(sum(d.above and not d.hit for d in read.detections)))
+
+
+def _score_columns(classes: tuple[str, ...]) -> tuple[Column, ...]:
+    if len(classes) <= COLUMNS:
+        return tuple(Column(f"Score {pretty(c)}", "right", 1) for c in classes)
+    return (Column("Its score", "right", 0.8), Column("Highest score", share=1.2), Column("", "right", 0.8))
+
+
+def _scored(read: Reading, classes: tuple[str, ...]) -> tuple[Cell, ...]:
+    """The score of each class; of many classes that of the reference, and the highest with its class."""
     scores = dict(read.classes)
-    counted = (str(len(read.references)), str(sum(r.found_by != "" for r in read.references)),
-               str(sum(d.above and not d.hit for d in read.detections)))
-    return (read.case, read.patient, read.label, *(counted if boxed else ()),
-            *(number(scores.get(c)) for c in classes))
+    if len(classes) <= COLUMNS:
+        return tuple(number(scores.get(c)) for c in classes)
+    best = max(scores, key=lambda name: scores[name])
+    return (number(scores.get(read.label)), pretty(best), number(scores[best]))

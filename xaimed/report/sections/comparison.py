@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
@@ -15,7 +15,9 @@ from xaimed.viz.names import pretty
 
 ORDER = 65
 PAIR = re.compile("^(difference in .+?): (.+)$")
+TESTED = re.compile(r"difference in .+?: |p \(|Holm p \(|non-inferiority")
 CROWD = 3
+READERS = ("of the readers", "the reader alone")
 SAME = ("A pair is judged on the cases that every model answered, on the same resamples, so the difference and its "
         "interval are paired; the table above counts for each model the cases that it answered.")
 
@@ -25,14 +27,21 @@ def section(run: Run) -> list[Block]:
     found = members(run, "comparison")
     if not found:
         return []
+    rest = tuple(e for e in found if not TESTED.match(e.name) and not e.group.startswith(CONTENDERS))
+    tables = paired_tables(found)
+    return [Heading("Comparison"), *_side_by_side(run, found), *([Text(SAME)] if tables else []), *tables,
+            *([estimate_table("Readers, and models beside them", rest)] if rest else [])]
+
+
+def paired_tables(found: Sequence[Estimate]) -> list[Table]:
+    """The differences of pairs with their p values, then the answers on non-inferiority."""
     pairs = [(match[1], match[2], e) for e in found for match in [PAIR.match(e.name)] if match]
     tests = {(e.name, e.rule): e for e in found if e.name.startswith(("p (", "Holm p ("))}
-    shown = {id(e) for _, _, e in pairs} | {id(e) for e in tests.values()}
     margin = tuple(e for e in found if e.name.startswith("non-inferiority"))
-    rest = tuple(e for e in found if id(e) not in shown and e not in margin and not e.group.startswith(CONTENDERS))
-    return [Heading("Comparison"), *_side_by_side(run, found), *([Text(SAME)] if pairs else []),
-            *_differences(pairs, tests), *([_margins(margin)] if margin else []),
-            *([estimate_table("Readers, and models beside them", rest)] if rest else [])]
+    people = [pair for pair in pairs if pair[1].endswith(READERS)]
+    models = [pair for pair in pairs if pair not in people]
+    return [*_differences(models, tests), *_differences(people, tests, " from readers"),
+            *([_margins(margin)] if margin else [])]
 
 
 def _side_by_side(run: Run, found: tuple[Estimate, ...]) -> list[Table]:
@@ -72,12 +81,12 @@ Pair = tuple[str, str, Estimate]
 Tests = Mapping[tuple[str, str], Estimate]
 
 
-def _differences(pairs: list[Pair], tests: Tests) -> list[Table]:
+def _differences(pairs: list[Pair], tests: Tests, whose: str = "") -> list[Table]:
     """One table of all differences; one for each measure and test where there are many pairs."""
     if len({pair for _, pair, _ in pairs}) <= CROWD:
-        return [_difference_table("Differences", pairs, tests, named=True)] if pairs else []
+        return [_difference_table(f"Differences{whose}", pairs, tests, named=True)] if pairs else []
     kinds = dict.fromkeys((measure, e.rule) for measure, _, e in pairs)
-    return [_difference_table(pretty(kind[0]), [row for row in pairs if (row[0], row[2].rule) == kind], tests,
+    return [_difference_table(pretty(kind[0]) + whose, [row for row in pairs if (row[0], row[2].rule) == kind], tests,
                               named=False) for kind in kinds]
 
 

@@ -23,7 +23,7 @@ def section(run: Run) -> list[Block]:
     blocks.append(Pairs((("Data set", given(data.get("title") or data.get("name"))),
                          ("Split", given(data.get("split"))), ("Images", str(len(run.cases))),
                          ("Patients", str(run.cases["patient"].nunique())),
-                         ("Reference boxes", str(int(run.truth["x0"].notna().sum()))),
+                         *_boxes(run),
                          ("Image size", _sizes(run)), ("Pixel spacing", _spacing(run)))))
     blocks += _warnings(data.get("warnings") or [])
     if len(run.cases):
@@ -36,6 +36,13 @@ def section(run: Run) -> list[Block]:
 def synthetic(run: Run) -> bool:
     """Whether any image of the run, or its data set, is synthetic."""
     return bool(run.meta.get("data", {}).get("synthetic")) or bool(run.cases["synthetic"].astype(bool).any())
+
+
+def _boxes(run: Run) -> tuple[tuple[str, str], ...]:
+    """How many reference boxes there are; nothing for a task without boxes."""
+    count = int(run.truth["x0"].notna().sum())
+    boxed = count or run.meta.get("model", {}).get("task") in (None, "detection")
+    return (("Reference boxes", str(count)),) if boxed else ()
 
 
 def _warnings(texts: Sequence[object]) -> list[Block]:

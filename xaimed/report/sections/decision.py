@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from xaimed.metrics.criteria import WORST, Judgement, verdict
-from xaimed.report.blocks import Block, Column, Heading, Notice, SignOff, Table
+from xaimed.metrics.criteria import WORST, Judgement, rules_of, verdict
+from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Heading, Notice, PageBreak, SignOff, Table, Text
 from xaimed.report.families import members
-from xaimed.report.wording import measured, outcome
+from xaimed.report.wording import given, measured, outcome, plural
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.types import Finding
@@ -15,15 +15,21 @@ from xaimed.viz.names import pretty
 
 ORDER = 10
 HALF = ("sensitivity_at_0.5_fppi", "sensitivity at 0.5 false positives per image")
-MAIN = re.compile(r"(?i)^(accuracy|precision|sensitivity|specificity|(?!AUC of this)[^(]*AUC[^(]*)$")
+# Of several classes the mean of their areas stands for each of them.
+MAIN = re.compile(r"(?i)^(accuracy|precision|sensitivity|specificity|(?!AUC of this)[^(]*AUC(?!.*the rest$)[^(]*)$")
+SIGNING = ("A signature says that its writer has read this report and answers for the part named beside it. It is no "
+           "statement that the model may be used.")
+BEST = ("accuracy of the best class", "balanced accuracy")
 
 
 def section(run: Run) -> list[Block]:
-    """Verdict, answer to every criterion, outcome of every check, main results, signatures."""
+    """What was asked and the answer in words, with room for signatures, on one page; then checks and main results."""
     found = verdict(run)
-    blocks: list[Block] = [Heading("Decision"), Notice(found.title, found.checks, found.tone)]
+    blocks: list[Block] = [Heading("Decision"), Text(asked(run)), Notice(found.title, found.checks, found.tone)]
     if found.judgements:
         blocks.append(_criteria(found.judgements))
+    blocks += [Text(f"{rules_of(run.plan).words} By these rules: {found.overall}."), *_open(run.findings),
+               Heading("Signatures", 2), SignOff(("Audited by", "Reviewed by", "Approved by"), SIGNING), PageBreak()]
     if run.findings:
         blocks.append(_checks(run.findings))
     main = main_results(run)
@@ -32,22 +38,41 @@ def section(run: Run) -> list[Block]:
                                              Column("Value (95 % interval)", "right", 2)),
                             tuple((pretty(e.name), e.rule or "–", e.unit, measured(e)) for e in main),
                             "All results with counts and how each interval was made follow below."))
-    blocks += [Heading("Signatures", 2), SignOff(("Audited by", "Reviewed by", "Approved by"))]
     return blocks
 
 
+def asked(run: Run) -> str:
+    """What was asked, of whom, in plain words."""
+    purpose, data = str(run.plan.get("purpose") or ""), run.meta.get("data", {})
+    question = purpose.rstrip(".") if purpose and NOT_ASSESSED not in purpose else f"{NOT_ASSESSED}, none was set down"
+    cases, patients = len(run.cases), run.cases["patient"].nunique()
+    title = given(data.get("title") or data.get("name"))
+    return f"Asked: {question}. Answered on {plural(cases, 'image')} of {plural(patients, 'patient')} ({title})."
+
+
+def _open(findings: tuple[Finding, ...]) -> list[Block]:
+    """The checks that failed or raised a concern, by their questions."""
+    found = [f for f in findings if f.outcome in ("fail", "concern")]
+    words = [f"{f.code} {f.title}" for f in sorted(found, key=lambda f: (WORST.index(f.outcome), f.code))]
+    return [Text(f"To be weighed before signing: {'; '.join(words)}.")] if words else []
+
+
 def main_results(run: Run) -> tuple[Estimate, ...]:
-    """Each measure under its first counting rule, sensitivity at 0.5 per image under each hit rule, non-inferiority."""
+    """Each measure under its first counting rule, sensitivity at 0.5 per image under each hit rule, non-inferiority.
+
+    Those over all classes come first.
+    """
     named = {e.name: e for e in reversed(members(run, "performance"))}
-    performance = [e for e in reversed(named.values()) if MAIN.match(e.name)]
+    performance = [e for e in reversed(named.values()) if e.name in BEST]
+    performance += [e for e in reversed(named.values()) if MAIN.match(e.name)]
     at_half = [e for e in members(run, "detection") if e.name.lower() in HALF]
     margin = [e for e in members(run, "comparison") if e.name.startswith("non-inferiority")]
     return tuple(performance + at_half + margin)
 
 
 def _criteria(judgements: tuple[Judgement, ...]) -> Block:
-    rows = tuple((outcome(j.answer), j.statement) for j in judgements)
-    return Table("Criteria of the plan", (Column("Answer"), Column("Statement", share=1)), rows,
+    rows = tuple((outcome(j.answer), j.criterion.endpoint, j.statement) for j in judgements)
+    return Table("Criteria of the plan", (Column("Answer"), Column("Endpoint"), Column("Statement", share=1)), rows,
                  "Set down before the run. Inconclusive, where an end of the interval is judged: it holds the limit.")
 
 

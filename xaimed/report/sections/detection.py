@@ -26,10 +26,10 @@ def section(run: Run) -> list[Block]:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of detection.")]
     pairs = [(RATE.match(e.name), e) for e in estimates]
     rated = [(float(match[1]), match[2], e) for match, e in pairs if match]
-    blocks += [froc_table([(rate, e) for rate, found, e in rated if found == suffix], suffix)
-               for suffix in dict.fromkeys(suffix for _, suffix, _ in rated)]
     if any(name.startswith("froc") for name in run.results.curves):
         blocks.append(_figure(run))
+    blocks += [froc_table([(rate, e) for rate, found, e in rated if found == suffix], suffix)
+               for suffix in dict.fromkeys(suffix for _, suffix, _ in rated)]
     shared, rest = ruled(tuple(e for match, e in pairs if not match))
     if shared:
         blocks += rule_tables("At the operating point and at the end of the curve", shared, NOTE)

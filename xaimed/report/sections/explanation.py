@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xaimed.checks.sanity_gate import RULE
 from xaimed.metrics.axis import AGREED, gate_of
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
 from xaimed.report.families import estimate_table, members
+from xaimed.report.measures import measure_title
 from xaimed.report.wording import compact, joined, number, outcome
 from xaimed.run import Run
 from xaimed.viz.names import pretty
@@ -52,15 +54,17 @@ def _clean(run: Run) -> pd.Series[bool]:
 
 def _gates(run: Run, methods: tuple[str, ...]) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (pretty(name), number(_value(run, name, "gate_similarity")), number(_value(run, name, "gate_null")),
+        (pretty(name), number(_value(run, name, "gate_similarity")),
+         number(_value(run, name, "gate_similarity_upper")), number(_value(run, name, "gate_null")),
          number(_value(run, name, "target_likeness")), outcome(gate(run, name))) for name in methods]
     return Table("Randomisation gate", (Column("Method", share=2), Column("Similarity after randomisation", "right", 2),
+                                        Column("Its upper limit", "right", 1.2),
                                         Column("Similarity of different images", "right", 2),
                                         Column("Likeness of two targets", "right", 2), Column("Outcome")), tuple(rows),
                  "The model's weights are randomised from the output down; a method whose map stays the same does not "
                  "depend on what the model learned and fails. A failed method gets no explainability number. Random, "
-                 "edge and centre maps are controls that must fail. Likeness of two targets: of the maps of the two "
-                 "classes of one box, 1 where the map does not depend on the class.")
+                 "edge and centre maps are controls that must fail. " + RULE + " Likeness of two targets: of the "
+                 "maps of the two classes of one box, 1 where the map does not depend on the class.")
 
 
 def _value(run: Run, method: str, metric: str) -> float:
@@ -85,7 +89,7 @@ def _axis(run: Run) -> list[Block]:
         Column("Method", share=1.9), Column("Explainability (95 %)", "right", 2),
         Column("Accuracy (95 %)", "right", 2.2), Column("Pointing game (95 %)", "right", 2.2),
         Column("Cases", "right", 0.7), Column("Gate")), tuple(rows), SKILL + f" Accuracy is {_accuracy(run)}.")
-    return [Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.9), table]
+    return [table, Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.75)]
 
 
 SKILL = ("Explainability is a skill: 0 is the method's own map of another patient laid on this target, 1 a greedy "
@@ -116,17 +120,19 @@ def _spread(row: dict[object, object], name: str) -> str:
 
 
 def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
-    scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna() & _clean(run)]
+    # Rows without a method judge the model and no map.
+    scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna() & _clean(run)
+                        & run.scores["method"].isin(methods)]
     if scores.empty:
         return []
     table = scores.groupby(["metric", "method"], sort=False)["value"]
     rows = []
     for metric in dict.fromkeys(scores["metric"]):
-        cells: list[Cell] = [pretty(str(metric))]
+        cells: list[Cell] = [measure_title(str(metric))]
         cells += [_quartiles(table, str(metric), name) for name in methods]
         rows.append(tuple(cells))
     return [Table("Explanation metrics: median (quartiles) over maps", (
-        Column("Metric", share=1.7), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
+        Column("Metric", share=2.2), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
         "Over all maps to which the metric applies; single values in scores.parquet. Gate outcome: "
         + ", ".join(f"{pretty(name)} {gate(run, name)}" for name in methods) + ".")]
 

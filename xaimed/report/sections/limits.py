@@ -25,6 +25,8 @@ def section(run: Run) -> list[Block]:
     texts = [SCOPE, MAPS if run.pictured else NO_MAPS, WORDS]
     if run.pictured and run.meta.get("model", {}).get("task") == "detection":
         texts.append(CONDITIONAL)
+    texts += [f"Left out because it cannot explain this network: {name} ({why})."
+              for name, why in run.meta.get("left_out", {}).items()]
     if synthetic(run):
         texts.append("SYNTHETIC: images of this run were made by a program.")
     return [Heading("Limits"), *(Text(text) for text in texts)]

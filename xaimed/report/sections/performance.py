@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
 from xaimed.report.families import estimate_table, members, rule_tables, ruled
 from xaimed.report.wording import given
 from xaimed.run import Run
+from xaimed.stats import Estimate
 
 ORDER = 40
+IN_PIXELS = ("A pixel belongs to the class that is the likeliest there, or above one half where there is one class; no "
+             "threshold was chosen.")
 NOTE = "The rules count the same predictions; a number without its rule cannot be compared."
 
 
 def section(run: Run) -> list[Block]:
     """Measures at the operating point under each counting rule, then all other measures and the ROC curve."""
-    estimates = members(run, "performance")
+    estimates = tuple(_unboxed(run, e) for e in members(run, "performance"))
     blocks: list[Block] = [Heading("Accuracy of the model")]
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
     model = run.meta.get("model", {})
     point, origin = model.get("operating_point"), model.get("operating_point_by", "as the model file fixes it")
     said = f"{point:g}" if isinstance(point, float) else given(point)
-    blocks.append(Text(f"Operating point: score of at least {said}, {origin}."))
+    blocks.append(Text(IN_PIXELS if model.get("task") == "segmentation"
+                       else f"Operating point: score of at least {said}, {origin}."))
     shared, rest = ruled(estimates)
     if shared:
         blocks += rule_tables("Measures at the operating point under each counting rule", shared, NOTE)
-    if rest:
-        blocks.append(estimate_table("Discrimination and other measures", rest))
     if any(name.startswith("roc") for name in run.results.curves):
         blocks.append(_roc(run))
+    if rest:
+        blocks.append(estimate_table("Discrimination and other measures", rest))
     return blocks
+
+
+def _unboxed(run: Run, estimate: Estimate) -> Estimate:
+    """The estimate without words of boxes, where the task has none."""
+    if run.meta.get("model", {}).get("task") in (None, "detection"):
+        return estimate
+    return replace(estimate, name=estimate.name.replace("images with a lesion", "images that are not normal"))
 
 
 def _roc(run: Run) -> Block:

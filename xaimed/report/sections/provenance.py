@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
+from xaimed.report.sbom import NAME as SBOM
+from xaimed.report.sbom import packages
 from xaimed.report.wording import flattened, given, number
 from xaimed.run import Run
 
@@ -31,8 +33,11 @@ def section(run: Run) -> list[Block]:
             ("xaimed", given(run.meta.get("xaimed"))), ("Code digest", _digest(run.meta.get("code"))),
             ("Log head", _digest(_part(run, "log").get("head"))), ("Seeds", given(run.meta.get("seeds"))),
             ("Device", given(run.meta.get("device"))), ("Software", _versions(_part(run, "versions"))),
-            ("Time", _timings(_part(run, "timings"))), ("Peak memory", _memory(run.meta.get("peak_memory_mb"))))),
-        Text("run.json, results.json, findings.json and plan.toml of this run are attached to this file. run.json "
+            ("Time", _timings(_part(run, "timings"))), ("Peak memory", _memory(run.meta.get("peak_memory_mb"))),
+            ("Hardware", given(run.meta.get("hardware"))), ("Threads", given(run.meta.get("threads"))),
+            ("Determinism", given(run.meta.get("determinism"))),
+            ("Packages", f"{len(packages(run))}, in the annex and as CycloneDX in {SBOM}"))),
+        Text("run.json, results.json, findings.json, plan.toml and sbom.json are attached to this file. run.json "
              "holds the SHA-256 of every table and map; the command xaimed verify checks them and the log.",
              small=True)]
 

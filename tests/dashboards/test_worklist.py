@@ -1,0 +1,178 @@
+"""The pages around the cases: paging on the server, feedback, the study, several runs, what is recorded."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed")
+
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboards.crowds import crowd_run, rows
+from tests.dashboards.test_pages import launched, told
+from xaimed import feedback, tables
+from xaimed.journal import NAME, Journal
+from xaimed.run import Run
+from xaimed.viz import worklist
+
+pytestmark = pytest.mark.usefixtures("no_cache")
+
+
+@pytest.fixture
+def folder(example_run: Path, tmp_path: Path) -> Path:
+    shutil.copytree(example_run, tmp_path / "demo")
+    return tmp_path
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Path:
+    return crowd_run(tmp_path / "crowd", 130).path
+
+
+def shown(at: AppTest) -> list[str]:
+    return list(at.dataframe[0].value["case"])
+
+
+def test_only_a_page_of_cases_reaches_the_browser(monkeypatch: pytest.MonkeyPatch, crowd: Path) -> None:
+    at = launched(monkeypatch, crowd.parent, "cases")
+    every = list(worklist.ordered(worklist.worklist(Run.open(crowd)))["case"])
+    assert shown(at) == every[:50]
+    at.number_input(key="page_number").set_value(3).run()
+    assert shown(at) == every[100:]
+    at.selectbox(key="page_size").set_value(25).run()
+    assert shown(at) == every[50:75]
+    at.selectbox(key="order_by").set_value("case").run()
+    at.toggle(key="descending").set_value(True).run()
+    assert shown(at) == sorted(every, reverse=True)[50:75]
+
+
+def test_filters_stay_when_the_reader_comes_back(monkeypatch: pytest.MonkeyPatch, crowd: Path) -> None:
+    at = launched(monkeypatch, crowd.parent, "cases")
+    at.selectbox(key="kind").set_value("false negatives").run()
+    kept = shown(at)
+    assert 0 < len(kept) < 50
+    at.switch_page("pages/failures.py").run()
+    at.switch_page("pages/cases.py").run()
+    assert at.selectbox(key="kind").value == "false negatives"
+    assert shown(at) == kept
+
+
+def test_cases_of_several_runs_and_a_word_where_their_data_differ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    crowd_run(folder / "crowd", 8)
+    at = launched(monkeypatch, folder, "cases", run="demo")
+    assert len(shown(at)) == 6
+    at.multiselect(key="runs_listed").set_value(["crowd"]).run()
+    assert set(at.dataframe[0].value["run"]) == {"demo", "crowd"}
+    assert len(shown(at)) == 14
+
+
+def test_an_opinion_is_recorded_shown_and_counted(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    at.button[-1].click().run()
+    assert "Choose an opinion" in told(at)
+    at.radio(key="verdict").set_value("wrong place")
+    at.text_area(key="comment").set_value("it *lies* medially")
+    at.text_input(key="reader").set_value("Dr B")
+    next(b for b in at.button if b.label == "Record").click().run()
+    assert not at.exception
+    assert "Recorded." in told(at)
+    assert "it *lies* medially" in told(at)
+    (row,) = feedback.opinions(Run.open(folder / "demo")).to_dict("records")
+    assert (row["case"], row["verdict"], row["reader"], row["method"]) == ("ex000", "wrong place", "Dr B",
+                                                                          at.selectbox(key="method").value)
+    at.switch_page("pages/cases.py").run()
+    table = at.dataframe[0].value.set_index("case")
+    assert table.loc["ex000", "feedback"] == "wrong place 1"
+    at.selectbox(key="kind").set_value("readers do not agree").run()
+    assert shown(at) == ["ex000"]
+
+
+def test_what_was_looked_at_is_in_the_chain_once_and_by_pseudonym(monkeypatch: pytest.MonkeyPatch,
+                                                                folder: Path) -> None:
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    at.run()
+    journal = Journal(folder)
+    seen = [(line.facts["page"], line.facts["case"]) for line in journal.lines("view")]
+    assert seen[-1] == ("case", "ex000")
+    assert seen.count(("case", "ex000")) == 1
+    assert journal.check() == len(seen)
+
+
+def test_a_journal_that_cannot_be_read_is_one_line_and_the_cases_are_there(monkeypatch: pytest.MonkeyPatch,
+                                                                         folder: Path) -> None:
+    (folder / NAME).write_bytes(b"not a database " * 99)
+    at = launched(monkeypatch, folder, "cases")
+    assert len(shown(at)) == 6
+    assert any("journal" in warning.value for warning in at.warning)
+
+
+def test_the_study_shows_no_name_and_no_answer_of_the_model_first(monkeypatch: pytest.MonkeyPatch,
+                                                                folder: Path) -> None:
+    at = launched(monkeypatch, folder, "study")
+    at.text_input(key="study_reader").set_value("Dr B")
+    next(b for b in at.button if b.label == "Begin or go on").click().run()
+    assert not at.exception
+    assert "Case 1 of 6" in told(at)
+    for word in ("ex00", "malignant 0", "reference", "scores:"):
+        assert word not in told(at), word
+    at.slider[0].set_value(80)
+    next(b for b in at.button if b.label == "Record and go on").click().run()
+    assert "with the model" in told(at)
+    assert "The model's scores" in told(at)
+    (line,) = Journal(folder).lines("reading")
+    assert (line.facts["score"], line.facts["stage"], line.facts["place"]) == (80.0, "without", 1)
+    assert float(str(line.facts["seconds"])) > 0
+
+
+def test_a_login_stands_before_every_page(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    import streamlit as st
+
+    monkeypatch.setenv("XAIMED_LOGIN", "oidc")
+    monkeypatch.setattr(type(st.user), "is_logged_in", False, raising=False)
+    monkeypatch.setenv("XAIMED_RUNS", str(folder))
+    at = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "dashboards" / "app.py"), default_timeout=60).run()
+    assert not at.exception, at.exception
+    assert "Log in to see it" in at.info[0].value
+    assert "example-detector" not in told(at)
+    assert not (folder / NAME).exists()
+
+
+def tabled(cases: int) -> Run:
+    """A run whose tables are in memory, as the store would read them back."""
+    run = Run(Path("crowd"), {"model": {"task": "detection", "operating_point": 0.5}})
+    for name, own in rows(cases).items():
+        run.__dict__[name] = tables.frame(name, own)
+    run.__dict__["plan"] = {}
+    return run
+
+
+def cost(run: Run) -> tuple[float, float, float, int]:
+    """CPU seconds of the worklist and of one page, the page's MB at its peak, and its rows."""
+    start = time.process_time()
+    table = worklist.worklist(run)
+    made = time.process_time() - start
+    places = worklist.ordered(table).index.to_numpy(np.int64)
+    tracemalloc.start()
+    start = time.process_time()
+    page = table.loc[worklist.page(places, len(places) // 100, 50)[0]]
+    paged = time.process_time() - start
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return made, paged, peak, len(page)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_cases_cost_little_more_than_a_thousand() -> None:
+    few, many = cost(tabled(1000)), cost(tabled(100_000))
+    print(f"worklist {few[0]:.2f} -> {many[0]:.2f} s, page {few[1] * 1e3:.1f} -> {many[1] * 1e3:.1f} ms, "
+          f"{few[2]:.2f} -> {many[2]:.2f} MB")
+    assert few[3] == many[3] == 50
+    assert many[0] < 2.0
+    assert many[1] < 0.3
+    assert many[2] < 20 * max(few[2], 0.1)

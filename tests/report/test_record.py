@@ -1,0 +1,162 @@
+"""The parts of the record: failure modes tied to checks, the crosswalk with its pages, the bill of materials."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.report.conftest import text_of
+from xaimed import registry
+from xaimed.errors import PlanError
+from xaimed.report import record
+from xaimed.report.blocks import Badge, Table
+from xaimed.report.measures import MEASURES, measure_title
+from xaimed.report.record import Item, answer, crosswalk, failure_modes, held
+from xaimed.report.sbom import packages, sbom, sbom_attachment
+from xaimed.report.sections import crosswalk as crosswalk_section
+from xaimed.report.sections import failure_modes as modes_section
+from xaimed.report.write import write_reports
+from xaimed.run import Run
+
+
+def test_every_failure_mode_names_checks_that_exist_and_every_check_stands_in_one() -> None:
+    codes = {registry.load("checks", name).CHECK.code for name in registry.names("checks")}
+    named = {code for mode in failure_modes() for code in mode.checks}
+    assert named <= codes
+    assert {c for c in codes if c < "XM502" or c == "XM601"} <= named
+    assert len({mode.id for mode in failure_modes()}) == len(failure_modes())
+
+
+def test_a_failure_mode_has_the_worst_outcome_of_its_checks(example_run: Path) -> None:
+    run = Run.open(example_run)
+    table = next(block for block in modes_section.section(run) if isinstance(block, Table))
+    outcomes = {f.code: f.outcome for f in run.findings}
+    order = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
+    for mode in failure_modes():
+        row = next(row for row in table.rows if row[0] == mode.id)
+        said = [outcomes.get(code, "NOT ASSESSED") for code in mode.checks] or ["NOT ASSESSED"]
+        assert isinstance(row[-1], Badge)
+        assert row[-1].text == min(said, key=order.index)
+
+
+def test_the_names_of_the_crosswalk_are_those_that_are_looked_up(example_run: Path) -> None:
+    assert set(record._facts(Run.open(example_run))) == record.KNOWN
+    assert all(set(item.needs) <= record.KNOWN for item in crosswalk())
+
+
+@pytest.mark.parametrize(("needs", "known", "expected"), [
+    (("run.log", "run.gate"), {"run.log", "run.gate"}, "met"), (("run.log", "run.gate"), {"run.log"}, "partly"),
+    (("run.log",), set(), "NOT ASSESSED"), ((), {"run.log"}, "NOT ASSESSED")])
+def test_an_item_is_met_by_all_of_its_needs(needs: tuple[str, ...], known: set[str], expected: str) -> None:
+    assert answer(Item("s", "t", "Data", needs), frozenset(known)) == expected
+
+
+def test_what_nobody_set_down_is_not_held(example_run: Path) -> None:
+    known = held(Run.open(example_run))
+    assert not {name for name in known if name.startswith("scope.")}
+    assert {"run.log", "run.estimates", "run.pictured"} <= known
+    assert "signature.people" not in known
+
+
+def test_the_pages_of_the_crosswalk_are_those_of_the_headings(reported: Run) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    raw = subprocess.run(["pdftotext", "-layout", str(reported.path / "report.pdf"), "-"], capture_output=True,
+                         check=True).stdout.decode()
+    pages = raw.split("\f")
+    first = {item.section: next((n for n, page in enumerate(pages, 1)
+                                 if re.search(rf"^\s*{re.escape(item.section)}\s*$", page, re.MULTILINE)), None)
+             for item in crosswalk()}
+    whole = " ".join(text_of(reported.path / "report.pdf").split())
+    found = 0
+    for item in crosswalk():
+        told = re.search(rf"{re.escape(item.topic)} {re.escape(item.section)} (\d+|–)", whole)
+        if told is not None:
+            found += 1
+            assert told[1] == (str(first[item.section]) if first[item.section] else "–"), item.topic
+    assert found > len(crosswalk()) // 2
+
+
+def test_bad_tables_are_refused(tmp_path: Path) -> None:
+    bad = tmp_path / "fmea.toml"
+    row = 'id = "F1"\npart = "p"\nmode = "m"\neffect = "e"\nseverity = {}\ndetection = 2\ncontrol = "c"\n'
+    bad.write_text("[[modes]]\n" + row.format(9))
+    with pytest.raises(PlanError, match="severity 9"):
+        failure_modes(bad)
+    other = tmp_path / "walk.toml"
+    other.write_text('[[items]]\nsource = "s"\ntopic = "t"\nsection = "Data"\nneeds = ["run.everything"]\n')
+    with pytest.raises(PlanError, match=r"needs 'run\.everything'"):
+        crosswalk(other)
+
+
+def test_no_section_claims_conformity(reported: Run) -> None:
+    text = text_of(reported.path / "report.pdf").lower()
+    assert "com" + "pliant" not in text
+    assert "not assessed" in text
+    assert crosswalk_section.ORDER > modes_section.ORDER
+
+
+def test_the_bill_of_materials_is_valid_and_the_same_for_the_same_run(example_run: Path) -> None:
+    run = Run.open(example_run)
+    bill = sbom(run)
+    assert [c["name"] for c in bill["components"]][1:] == [item["name"] for item in packages(run)]
+    assert bill["components"][0]["type"] == "machine-learning-model"
+    assert sbom_attachment(run).data == sbom_attachment(Run.open(example_run)).data
+    refs = [c["bom-ref"] for c in bill["components"]]
+    assert len(set(refs)) == len(refs)
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    schema = pytest.importorskip("cyclonedx.schema")
+    problem = validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(json.dumps(bill))
+    assert problem is None, problem
+
+
+def test_licences_and_packages_come_from_the_run(example_run: Path) -> None:
+    run = Run.open(example_run)
+    run.meta = {**run.meta, "components": [{"name": "Some_Pack.age", "version": "1.2", "licence": "MIT"}]}
+    part = sbom(run)["components"][1]
+    assert part["purl"] == "pkg:pypi/some-pack-age@1.2"
+    assert part["licenses"] == [{"license": {"name": "MIT"}}]
+
+
+def test_directions_are_those_of_the_metrics() -> None:
+    for name in registry.names("metrics"):
+        metric = getattr(registry.load("metrics", name), "METRIC", None)
+        if metric is not None and metric.kind == "explanation":
+            assert MEASURES[name][1] == metric.better, name
+    assert measure_title("deletion_auc[tissue_median]") == "Deletion AUC, fill tissue median (lower is better)"
+    assert measure_title("brand_new[x]") == "Brand new (x)"
+
+
+def test_the_gates_rule_is_that_of_the_gate() -> None:
+    from xaimed.checks.sanity_gate import CEILING, TOLERANCE
+    from xaimed.sanity import Gate
+
+    assert (Gate().tolerance, Gate().ceiling) == (TOLERANCE, CEILING)
+
+
+def test_letter_pages(example_run: Path, tmp_path: Path) -> None:
+    pikepdf = pytest.importorskip("pikepdf")
+    shutil.copytree(example_run, tmp_path / "run")
+    write_reports(Run.open(tmp_path / "run"), ["ex000"], paper="us-letter")
+    for name in ("report.pdf", "cases/ex000.pdf"):
+        with pikepdf.open(tmp_path / "run" / name) as pdf:
+            assert {tuple(round(float(v)) for v in page.mediabox) for page in pdf.pages} == {(0, 0, 612, 792)}
+
+
+def test_components_are_of_loaded_packages_only() -> None:
+    from importlib.metadata import version
+
+    from xaimed.surroundings import surroundings
+
+    found = surroundings()
+    known = {item["name"].lower(): item["version"] for item in found["components"]}
+    assert known["numpy"] == version("numpy")
+    assert "pytest" in known
+    assert "streamlit" in known or "streamlit" not in sys.modules
+    assert found["hardware"]["cores"] >= 1

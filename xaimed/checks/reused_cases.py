@@ -1,0 +1,27 @@
+"""XM105: how often were these cases used to audit a model before?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xaimed.checks.check import Check, Reply
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+
+def ask(run: Run) -> Reply:
+    """concern: other models were audited on the same selection before, by the ledger beside the runs."""
+    reuse = run.meta.get("reuse")
+    if not isinstance(reuse, dict):
+        return Reply("NOT ASSESSED", "No ledger of audits was kept, so how often these cases were used is not known.")
+    before, models = int(reuse.get("audits", 0)), int(reuse.get("models", 0))
+    facts = {"audits_before": before, "other_models": models}
+    text = f"The ledger beside the runs names {before} earlier audits on these cases, of {models} other models"
+    if not models:
+        return Reply("pass", f"{text}.", facts)
+    return Reply("concern", f"{text}: the more models are tried on the same cases, the more the best of them owes to "
+                 "chance.", facts)
+
+
+CHECK = Check("XM105", "Were other models audited on these cases before?", "medium", ask)

@@ -1,0 +1,133 @@
+"""Tables that people write for the record: failure modes and the crosswalk of standards, read from TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from xaimed.content import folder
+from xaimed.errors import PlanError
+from xaimed.report.blocks import NOT_ASSESSED
+from xaimed.settings import read_table, settings
+
+if TYPE_CHECKING:
+    from xaimed.run import Run
+
+Answer = Literal["met", "partly", "NOT ASSESSED"]
+PASSED, UNANSWERED = ("pass",), ("NOT ASSESSED", "not applicable")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A failure mode. severity, detection: 1 to 5. checks: codes of the checks that look for it, may be none."""
+
+    id: str
+    part: str
+    mode: str
+    effect: str
+    severity: int
+    detection: int
+    control: str
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a standard asks, by topic; needs: names of `held`, all of which make it met."""
+
+    source: str
+    topic: str
+    section: str
+    needs: tuple[str, ...]
+
+
+@cache
+def failure_modes(path: Path | None = None) -> tuple[Mode, ...]:
+    """The failure modes of a TOML file, by default audits/record/fmea.toml. Raises PlanError for a bad row."""
+    where = path or folder("audits") / "record" / "fmea.toml"
+    rows = read_table(where, "table of failure modes").get("modes", [])
+    found = tuple(settings(Mode, row, f"{where.name}: modes") for row in rows)
+    for mode in found:
+        if not (1 <= mode.severity <= 5 and 1 <= mode.detection <= 5):
+            raise PlanError(f"{where.name}: {mode.id}: severity {mode.severity}, detection {mode.detection}; expected "
+                            "1 to 5")
+    return found
+
+
+@cache
+def crosswalk(path: Path | None = None) -> tuple[Item, ...]:
+    """The items of a TOML file, by default audits/record/crosswalk.toml. Raises PlanError for a bad row."""
+    where = path or folder("audits") / "record" / "crosswalk.toml"
+    rows = read_table(where, "crosswalk").get("items", [])
+    found = tuple(settings(Item, row, f"{where.name}: items") for row in rows)
+    for item in found:
+        odd = [need for need in item.needs if need not in KNOWN]
+        if odd:
+            raise PlanError(f"{where.name}: {item.topic!r} needs {odd[0]!r}; expected of {', '.join(sorted(KNOWN))}")
+    return found
+
+
+def answer(item: Item, held_now: frozenset[str]) -> Answer:
+    """met if the run holds all that the item needs, partly if some, else NOT ASSESSED."""
+    found = [need in held_now for need in item.needs]
+    return "met" if found and all(found) else "partly" if any(found) else "NOT ASSESSED"
+
+
+def held(run: Run) -> frozenset[str]:
+    """What a run and its plan hold, by the names that a crosswalk uses."""
+    return frozenset(name for name, known in _facts(run).items() if known)
+
+
+SCOPE = ("population", "users", "setting", "out_of_scope", "reference_standard", "sample_size", "missing", "oversight",
+         "risks", "monitoring")
+
+
+def _facts(run: Run) -> Mapping[str, bool]:
+    model, data, scope = (_part(run.meta, "model"), _part(run.meta, "data"), _part(run.plan, "scope"))
+    metrics = set(run.scores["metric"])
+    estimates = run.results.estimates
+    outcomes = {finding.code: finding.outcome for finding in run.findings}
+    return {
+        **{f"scope.{name}": bool(scope.get(name)) for name in SCOPE},
+        **{f"plan.{name}": given_text(run.plan.get(name)) for name in ("purpose", "intended_use")},
+        "plan.hit_rules": bool(_part(run.plan, "judging").get("hit_rules")),
+        **{f"model.{name}": bool(model.get(name)) for name in ("digest", "training", "card")},
+        **{f"data.{name}": bool(data.get(name)) for name in ("name", "manifest")},
+        "run.findings": bool(run.findings), "run.predictions": bool(len(run.predictions)),
+        "run.pictured": run.pictured, "run.truth": bool(len(run.truth)), "run.estimates": bool(estimates),
+        "run.groups": any("=" in e.group and not e.group.startswith(("method=", "model=", "reader="))
+                          for e in estimates),
+        "run.probes": bool(conditions(run)), "run.maps": bool((run.scores["method"] != "").any()),
+        "run.gate": "gate" in metrics, "run.calibration": any("calibration" in e.name.lower() for e in estimates),
+        "run.readers": any(e.group.startswith("reader=") for e in estimates),
+        "run.log": bool(_part(run.meta, "log")), "run.versions": bool(run.meta.get("versions")),
+        "run.hardware": bool(run.meta.get("hardware")), "run.independent": outcomes.get("XM101") in PASSED,
+        "run.reuse": outcomes.get("XM105") not in (None, *UNANSWERED),
+        "run.comparison": any(e.name.startswith("non-inferiority") for e in estimates), "signature.people": False}
+
+
+# Names of facts; _facts and this list are held together by a test.
+KNOWN = frozenset({*(f"scope.{name}" for name in SCOPE), "plan.purpose", "plan.intended_use", "plan.hit_rules",
+                   "model.digest", "model.training", "model.card", "data.name", "data.manifest", "run.findings",
+                   "run.predictions", "run.pictured", "run.truth", "run.estimates", "run.groups", "run.probes",
+                   "run.maps", "run.gate", "run.calibration", "run.readers", "run.log", "run.versions",
+                   "run.hardware", "run.independent", "run.reuse", "run.comparison", "signature.people"})
+
+
+def conditions(run: Run) -> tuple[str, ...]:
+    """The probes under which the model was asked again: conditions of the predictions that are no other model."""
+    found = dict.fromkeys(map(str, run.predictions["condition"]))
+    return tuple(name for name in found if name != "clean" and not name.startswith("model "))
+
+
+def given_text(value: object) -> bool:
+    """Whether somebody wrote a text that does not say NOT ASSESSED."""
+    return isinstance(value, str) and bool(value) and NOT_ASSESSED not in value
+
+
+def _part(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = table.get(name)
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,24 @@
+"""Human oversight: who may overrule the model, how a map is to be read, and what a reader must know."""
+
+from __future__ import annotations
+
+from xaimed.report.blocks import Block, Heading, Pairs, Text
+from xaimed.report.wording import given
+from xaimed.run import Run
+
+ORDER = 84
+READ = ("A map shows what raises or lowers a score of this model. Look at the image first, without the map; then at "
+        "the map beside it. A map of a method that failed the randomisation gate carries a warning and is no reason "
+        "for or against a finding. A missed lesion has no map: the absence of a map says nothing.")
+BIAS = ("Readers tend to agree with a machine, more so under time pressure. A decision against the model needs no "
+        "reason, and is to be recorded like one with it.")
+
+
+def section(run: Run) -> list[Block]:
+    """What the plan says of oversight, and how a map is to be read."""
+    scope = run.plan.get("scope", {})
+    readers = [name for name in run.meta.get("readers", ()) if name]
+    studied = f"{len(readers)} readers on the same cases, see Comparison" if readers else given(None)
+    return [Heading("Human oversight"),
+            Pairs((("Who may overrule it, and how", given(scope.get("oversight"))),
+                   ("Users", given(scope.get("users"))), ("Study with readers", studied))), Text(READ), Text(BIAS)]
