@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def numbers(name: str, table: pd.DataFrame | Callable[[], pd.DataFrame], label: str = "Data (CSV)") -> None:
     """A button that gives the table as CSV, in which no text is a formula; a large one is made when asked for."""
-    st.download_button(label, data=lambda: scores_csv(table() if callable(table) else table), file_name=f"{name}.csv", mime="text/csv",
-                       key=f"csv-{name}", on_click="ignore", type="tertiary")
+    st.download_button(label, data=lambda: scores_csv(table() if callable(table) else table),
+                       file_name=f"{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore", type="tertiary")
 
 
 def drawing(name: str, run: Run, draw: Callable[[Run], Figure]) -> None:

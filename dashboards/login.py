@@ -18,7 +18,7 @@ def admitted() -> bool:
         return True
     st.markdown("### xaimed")
     st.info("This dashboard shows medical data. Log in to see it.")
-    st.button("Log in", on_click=st.login, type="primary")
+    st.button("Log in", on_click=st.login)
     return False
 
 

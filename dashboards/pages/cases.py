@@ -144,7 +144,7 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64]) -> None:
         st.session_state["page_number"] = min(int(st.session_state.get("page_number", 1)), pages)
         st.number_input(f"Page, of {pages}", 1, pages, key="page_number", width=150)
         st.selectbox("Rows", SIZES, key="page_size", width=110)
-        st.toggle("Descending", key="descending", disabled=st.session_state["order_by"] == worklist.GRAVEST)
+        st.toggle("Turned round", key="descending")
         names = list(range(len(shown)))
         chosen = st.selectbox("Case", names, width=280, key="case_to_open",
                               format_func=lambda at: str(shown["case"].iloc[at]) if at < len(shown) else "")

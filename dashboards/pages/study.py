@@ -47,7 +47,7 @@ def _chosen(run: Run) -> Study | None:
         left, right = st.columns(2)
         seed = left.number_input("Seed", 0, 2**31 - 1, 0, help="Readers of one study give the same seed and number.")
         most = right.number_input("Cases", 1, max(1, len(run.cases)), min(40, max(1, len(run.cases))))
-        begin = st.form_submit_button("Begin or go on", type="primary")
+        begin = st.form_submit_button("Begin or go on")
         only = st.form_submit_button("Results only")
     if only:
         _results(run, Study("results", int(seed), int(most)))
@@ -77,7 +77,7 @@ def _read(run: Run, chosen: Study, following: tuple[str, Stage]) -> None:
         positive = _positive(run)
         with st.form(f"answer-{cases.index(case)}-{stage}"):
             score = st.slider(f"How likely is it {positive}, in percent?", 0, 100, 50)
-            if st.form_submit_button("Record and go on", type="primary"):
+            if st.form_submit_button("Record and go on"):
                 _record(run, chosen, Reading(case, stage, score, time.monotonic()
                                              - st.session_state["read_since"][2]))
 

@@ -77,7 +77,7 @@ def test_the_codes_are_stable() -> None:
         "blank_maps": "XM303",
         "proposals": "XM304", "skill": "XM305", "synthetic_data": "XM401", "dataset_warnings": "XM402",
         "case_mix": "XM403", "probes": "XM601",
-        "subgroup_gap": "XM501"}
+        "subgroup_gap": "XM501", "memorisation": "XM503"}
 
 
 def test_split_overlap() -> None:

@@ -54,7 +54,7 @@ def test_bad_input_is_one_line(audited: Path, tmp_path: Path, capsys: pytest.Cap
     for arguments, words in (([str(tables.path)], "was made from tables"), ([str(audited), "--limit", "2"], "--limit"),
                              ([str(audited), str(other)], "expected the same model"),
                              ([str(audited), "--tolerance", "-1"], "from 0 up"),
-                             ([str(audited), "--dataset-option", "lesion_rate=0.9"], "expected the same data")):
+                             ([str(audited), "--dataset", "planted"], "expected the same data")):
         assert main(["audit", "--reproduce", *arguments]) == 2, arguments
         line = capsys.readouterr().err
         assert words in line

@@ -21,11 +21,11 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("dark", "light")
 README = ("overview", "cases", "case")
 
 
-def visit(tab: Page, address: str) -> None:
-    """Open a page and wait until it and its pictures stand still."""
-    tab.goto(address)
+def visit(tab: Page, address: str, page: str, run: str) -> None:
+    """Open a page and wait until it and its pictures stand still. The first page has no name in its address."""
+    tab.goto(f"{address}/{'' if page == PAGES[0] else page}?run={run}")
     ready(tab)
-    if "/case" in address and "/cases" not in address:
+    if page == "case":
         tab.locator(".stage[data-shown]").or_(tab.get_by_test_id("stAlert")).first.wait_for()
     tab.wait_for_timeout(700)
 
@@ -39,7 +39,7 @@ def taken(runs: Path, out: Path, run: str, pages: tuple[str, ...] = PAGES) -> li
             for scheme in SCHEMES:
                 tab.emulate_media(color_scheme=scheme)
                 for page in pages:
-                    visit(tab, f"{address}/{page}?run={run}")
+                    visit(tab, address, page, run)
                     found.append(out / f"{run}-{page}-{width}-{scheme}.png")
                     tab.screenshot(path=found[-1])
     return found
@@ -50,7 +50,7 @@ def for_readme(runs: Path, out: Path, run: str) -> list[Path]:
     with served(runs) as address, looking(address) as (tab, _):
         tab.set_viewport_size({"width": 1366, "height": 768})
         for page in README:
-            visit(tab, f"{address}/{page}?run={run}")
+            visit(tab, address, page, run)
             tab.screenshot(path=out / f"dashboard-{page}.png")
     return [out / f"dashboard-{page}.png" for page in README]
 

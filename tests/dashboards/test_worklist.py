@@ -63,13 +63,15 @@ def test_filters_stay_when_the_reader_comes_back(monkeypatch: pytest.MonkeyPatch
     assert shown(at) == kept
 
 
-def test_cases_of_several_runs_and_a_word_where_their_data_differ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    crowd_run(folder / "crowd", 8)
+def test_cases_of_several_runs_and_a_word_where_data_differ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    file = crowd_run(folder / "crowd", 8).path / "run.json"
+    file.write_text(file.read_text().replace("ef" * 32, "fe" * 32))
     at = launched(monkeypatch, folder, "cases", run="demo")
     assert len(shown(at)) == 6
     at.multiselect(key="runs_listed").set_value(["crowd"]).run()
     assert set(at.dataframe[0].value["run"]) == {"demo", "crowd"}
     assert len(shown(at)) == 14
+    assert any("different data" in warning.value for warning in at.warning)
 
 
 def test_an_opinion_is_recorded_shown_and_counted(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

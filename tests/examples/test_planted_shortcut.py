@@ -56,7 +56,9 @@ def test_each_network_loses_its_class_with_its_cause_alone(script: ModuleType) -
         before = script.logits(model, [picture.case for picture in seen])
         falls = {cause: before - script.logits(model, script.removed(cause, {p.case.id for p in seen}, 6))
                  for cause in CAUSES}
-        assert falls[name].mean() > 3.0
+        called = before > 0
+        assert called.sum() >= 5
+        assert (before - falls[name])[called].max() < 0
         assert max(np.abs(fall).mean() for cause, fall in falls.items() if cause != name) < falls[name].mean() / 2
 
 

@@ -155,7 +155,8 @@ def _classified(name: str, rows: Sequence[Output], reference: Reference) -> Mode
     words = {row.case: row.word for row in rows if row.label == reference.positive}
     answered = tuple(case for case in reference.names if words.get(case, "missing") == "")
     unsure = tuple(case for case in reference.names if words.get(case) == "indeterminate")
-    missing = tuple(case for case in reference.names if case not in {*answered, *unsure})
+    told = {*answered, *unsure}
+    missing = tuple(case for case in reference.names if case not in told)
     given = {(row.case, row.label): row.score for row in rows if not math.isnan(row.score)}
     classes = {label for _, label in given}
     whole = [label for label in sorted(classes) if all((case, label) in given for case in answered)]

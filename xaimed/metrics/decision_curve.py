@@ -31,9 +31,7 @@ class DecisionCurve:
         ranking = images(judged.evidence, judged.options.positive)
         if not len(ranking.scores):
             return Results()
-        scores = ranking.scores
-        if judged.options.calibration is not None:
-            scores = calibrated(scores, *judged.options.calibration)
+        scores = _probabilities(ranking.scores, judged)
         cuts = np.array(THRESHOLDS)
         worth = worths(scores, ranking.positive, cuts)
         low, high = bands(judged.draws.run(ranking.patients, lambda w: mean(w, worth)))
@@ -56,16 +54,27 @@ def mean(weights: Array, worth: Array) -> Array:
     return ratio(weights @ worth, np.broadcast_to(weights.sum(axis=1)[:, None], (len(weights), worth.shape[1])))
 
 
+def _probabilities(scores: Array, judged: Judged) -> Array:
+    """The scores after calibration where the options give one, else as they are."""
+    given = judged.options.calibration
+    return scores if given is None else calibrated(scores, *given)
+
+
 def _at_point(ranking: Ranking, judged: Judged) -> list[Estimate]:
+    """Net benefit of acting from the operating point up: a hit is weighed by the probability that this score means."""
     bar = judged.operating_point
-    if not 0 < bar < 1:
+    chance = float(_probabilities(np.array([bar]), judged)[0]) if 0 < bar < 1 else 0.0
+    if not 0 < chance < 1:
         return []
-    worth = worths(ranking.scores, ranking.positive, np.array([bar]))
-    extra = worth - worths(np.ones(len(ranking.scores)), ranking.positive, np.array([bar]))
+    cut = np.array([chance])
+    worth = worths(_probabilities(ranking.scores, judged), ranking.positive, cut)
+    extra = worth - worths(np.ones(len(ranking.scores)), ranking.positive, cut)
     both = np.hstack([worth, extra])
     drawn = judged.draws.run(ranking.patients, lambda w: mean(w, both))
+    meant = (", read as a probability without calibration" if judged.options.calibration is None
+             else f", a probability of {chance:.3g} after calibration")
     return [Estimate(name, float(both[:, i].mean()), *percentile(drawn[:, i]), denominator=float(len(both)),
-                     rule=f"acting from a score of {bar:g} up", interval=judged.draws.text)
+                     rule=f"acting from a score of {bar:g} up{meant}", interval=judged.draws.text)
             for i, name in enumerate(("net benefit", "net benefit over acting on all"))]
 
 

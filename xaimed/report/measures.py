@@ -22,7 +22,7 @@ MEASURES: dict[str, tuple[str, Better]] = {
     "on_markers": ("Share of the map on markers", "lower"),
     "other_boxes": ("Share of the map on other lesions", "lower"),
     "outside_tissue": ("Share of the map outside the tissue", "lower"),
-    "plane_share": ("Share of the map in its plane", "neither"),
+    "plane_share": ("Share of |gradient x input| that falls on a plane of the input", "neither"),
     "pointing_game": ("Pointing game", "higher"),
     "prediction_saliency_correlation": ("Map and score change together", "higher"),
     "repeatability": ("Repeatability", "higher"), "road": ("ROAD", "higher"),

@@ -189,7 +189,7 @@ def ordered(table: pd.DataFrame, by: str = GRAVEST, descending: bool = False) ->
     Gravest first: most missed lesions, then a wrong class, then most false positives, then the highest score.
     """
     if by == GRAVEST:
-        return table.loc[_gravity(table).index]
+        return table.loc[_gravity(table).index[:: -1 if descending else 1]]
     if by not in table:
         raise unknown("order", by, ORDERS)
     return table.sort_values(by, ascending=not descending, kind="stable", na_position="last")

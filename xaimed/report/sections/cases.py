@@ -40,13 +40,22 @@ def section(run: Run) -> list[Block]:
              ] if more else []
     told += ["Pages: cases/<case>.pdf."] if run.pictured else []
     caption = f"The {len(rows)} of {len(run.cases)} cases with the gravest errors" if more else "Index of cases"
-    return [Heading("Cases"), Text(ORDERED if boxed else ORDERED_CLASSES),
+    return [Heading("Cases"), Text(_order(run, boxed)),
             Table(caption, columns, rows, " ".join(told))]
 
 
 ORDERED = ("In this order: cases with more missed lesions, with more false positives, with less of their maps inside "
            "the lesion, and with a lower score of the reference class.")
 ORDERED_CLASSES = "In this order: cases in which the score of the reference class is lower."
+# What a task that answers in pixels is judged by first, and whether more of it is better.
+FIRST = {"Dice": True, "SSIM": True, "target registration error": False}
+
+
+def _order(run: Run, boxed: bool) -> str:
+    measure = _first(run)
+    if measure is not None:
+        return f"In this order: cases with a {'lower' if FIRST[measure] else 'larger'} {measure}."
+    return ORDERED if boxed else ORDERED_CLASSES
 
 
 def worst(run: Run) -> list[str]:
@@ -54,18 +63,33 @@ def worst(run: Run) -> list[str]:
     table = worklist(run)
     right = _right(run)
     table["energy"] = table["energy"].astype(float).fillna(math.inf)
+    if _first(run) is not None:
+        return sorted(map(str, table["case"]), key=lambda case: (right.get(case, math.inf), case))
     keys = {str(r.case): (-int(r.missed), -int(r.false_positives), float(r.energy), right.get(str(r.case), math.inf),
                           str(r.case)) for r in table.itertuples()}
     return sorted(keys, key=lambda case: keys[case])
 
 
 def _right(run: Run) -> dict[str, float]:
-    """The score of each case's reference class; where no such class is scored, how far the highest is from 1."""
+    """How right each case is: by its answer in pixels, else by the score of its reference class.
+
+    Where no such class is scored, how far the highest score is from 1.
+    """
+    if (measure := _first(run)) is not None:
+        rows = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["metric"] == measure)]
+        means = rows.groupby("case")["value"].mean()
+        return {str(case): float(value) * (1 if FIRST[measure] else -1) for case, value in means.items()}
     clean = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()]
     labels = dict(zip(run.cases["case"], run.cases["label"], strict=True))
     own = clean[clean["target"] == clean["case"].map(labels)]
     found = {str(case): 1 - float(score) for case, score in clean.groupby("case")["score"].max().items()}
     return found | {str(r.case): float(r.score) for r in own.itertuples()}
+
+
+def _first(run: Run) -> str | None:
+    """The measure of answers in pixels that the run holds, or None."""
+    known = set(run.scores.loc[run.scores["method"].fillna("") == "", "metric"].astype(str))
+    return next((measure for measure in FIRST if measure in known), None)
 
 
 def _named(run: Run) -> bool:

@@ -1,0 +1,29 @@
+"""The gravest case first: by the answer in pixels where there is one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from xaimed.report.sections import cases
+
+
+def run_of(metric: str, values: dict[str, float]) -> SimpleNamespace:
+    rows = [{"case": case, "target": "", "method": "", "metric": metric, "value": value}
+            for case, value in values.items()]
+    return SimpleNamespace(scores=pd.DataFrame([*rows, {"case": "a", "target": "t", "method": "sobel", "metric": metric,
+                                                        "value": 0.0}]))
+
+
+@pytest.mark.parametrize(("metric", "worst"), [("Dice", "b"), ("target registration error", "a")])
+def test_cases_come_by_the_measure_of_their_task(metric: str, worst: str) -> None:
+    run = run_of(metric, {"a": 0.9, "b": 0.2})
+    right = cases._right(run)  # type: ignore[arg-type]
+    assert min(right, key=lambda case: right[case]) == worst
+    assert metric in cases._order(run, boxed=False)  # type: ignore[arg-type]
+
+
+def test_a_run_without_such_a_measure_goes_by_its_classes() -> None:
+    assert cases._first(run_of("deletion_auc[blur]", {"a": 0.9})) is None  # type: ignore[arg-type]
