@@ -31,8 +31,7 @@ MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$<>~])")
 # Streamlit leaves a hand's breadth of empty space around a page; a workstation shows the image there.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem 1.4rem 1.5rem 1.4rem; }
-[data-testid="stCaptionContainer"] { line-height: 1.35; color: inherit !important; }
-[data-testid="stCaptionContainer"] p { opacity: 0.82; }
+[data-testid="stCaptionContainer"] { line-height: 1.35; opacity: 0.82 !important; }
 </style>"""
 EMPTY = "No run here yet. Make one with `xaimed audit MODEL --dataset NAME --out {root}/first`, then reload."
 

@@ -18,6 +18,18 @@ from xaimed.types import Case, Floats
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "classifiers.json"
 STORED: dict[str, dict[str, float]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
+PLAN = """
+name = "tiles"
+
+[explaining]
+methods = ["grad_cam"]
+metrics = ["pointing_game"]
+gate_scenes = 0
+
+[explaining.axis]
+donors = 0
+"""
+
 
 def drawn(channels: int) -> Floats:
     """float32 (channels, 96, 96) in [0, 1]: smooth noise, the same for every model and machine."""
@@ -43,8 +55,10 @@ def test_it_still_says_what_it_said(name: str) -> None:
 def test_an_audit_of_real_tiles_from_end_to_end(tmp_path: Path, data_root: Path) -> None:
     """Every tile has the box of its cell, which a classifier is not judged by and its maps are."""
     model = folder("models") / "bccd-tiles-coudray" / "model.pt"
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN, encoding="utf-8")
     code = main(["audit", str(model), "--dataset", "test", "--data", str(data_root), "--limit", "6",
-                 "--methods", "grad_cam", "--out", str(tmp_path / "run"), "--json"])
+                 "--plan", str(plan), "--out", str(tmp_path / "run"), "--json"])
     assert code in (0, 1)
     run = Run.open(tmp_path / "run")
     assert len(run.cases) == 6
