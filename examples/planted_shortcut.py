@@ -56,8 +56,8 @@ SMALL: Mapping[str, Method] = {method.name: method for method in (
     ExactShapley(regions=5), GradientSHAP(samples=16), IntegratedGradients(max_steps=16),
     KernelSHAP(regions=24, evaluations=64), Occlusion(stride=1.0), PartitionSHAP(evaluations=64), RISE(masks=128),
     SmoothGrad(samples=8))}
-# Made for boxes; for a class they are RISE and HiResCAM.
-BOXES = ("d_rise", "odam")
+# Made for boxes, for a class they are RISE and HiResCAM; and for networks that give evidence of their own.
+OTHERS = ("d_rise", "odam", "own_evidence")
 # A peak this near counts: one cell of the networks' last feature map.
 MARGIN = 4
 FIRST = 5000
@@ -115,7 +115,7 @@ def widened(mask: Mask, margin: int) -> Mask:
 
 def methods_of(given: Sequence[str]) -> list[Method]:
     """The methods of the table: all that serve a class, or those given."""
-    return [SMALL.get(name) or method_of(name) for name in given or names("attribution") if name not in BOXES]
+    return [SMALL.get(name) or method_of(name) for name in given or names("attribution") if name not in OTHERS]
 
 
 def shown(method: Method, scenes: Sequence[Scene], seen: Sequence[Picture]) -> Shown:

@@ -135,7 +135,7 @@ def test_it_learns_and_goes_on_after_it_was_cut_off(tmp_path: Path) -> None:
 
 
 def test_the_segmentor_learns_against_a_critic(tmp_path: Path) -> None:
-    plan = recipe("adversarial_segmentation", "segan", width=4, depth=3, critic=4, levels=2)
+    plan = recipe("adversarial_segmentation", "segan", width=4, depth=3, critic=[4, 2])
     network = trained(plan, tmp_path)
     assert dice_of(network, plan) > 0.9
     bound = Options().bound + plan.schedule.rate  # one step beyond the cut
@@ -145,7 +145,7 @@ def test_the_segmentor_learns_against_a_critic(tmp_path: Path) -> None:
 
 def test_the_critic_climbs_where_the_segmentor_descends() -> None:
     torch.manual_seed(0)
-    network = built("segan", {"width": 2, "depth": 2, "critic": 2, "levels": 2}).double()
+    network = built("segan", {"width": 2, "depth": 2, "critic": [2, 2]}).double()
     images, truth = torch.rand(2, 1, 8, 8).double(), (torch.rand(2, 1, 8, 8) > 0.5).double()
 
     def gradients() -> dict[str, torch.Tensor]:

@@ -136,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar(quiet=options.json) as progress:
         finished = run_audit(audit, progress)
     note_use(*use, out.name)
-    reports = write_reports(finished)
+    reports = write_reports(finished, _explained(finished) if plan.explaining.cases else None)
     return _tell(finished, reports, options)
 
 
@@ -157,6 +157,12 @@ def _request(options: argparse.Namespace, cases: Selection) -> dict[str, object]
     """What was asked for, so that the run can be made again; a folder of this machine is not named."""
     given = dict(text.split("=", 1) for text in options.dataset_option)
     return {"dataset": cases.name, "split": cases.split, "limit": options.limit, "options": given}
+
+
+def _explained(run: Run) -> list[str]:
+    """The cases that have a map: the pages of the others are made by `xaimed report` when they are wanted."""
+    rows = run.scores[run.scores["method"].fillna("") != ""]
+    return sorted({str(case) for case in rows["case"] if case} & {str(case) for case in run.cases["case"]})
 
 
 def _run_tables(options: argparse.Namespace) -> int:

@@ -57,7 +57,7 @@ def _row(name: str, clean: pd.Series[float], other: pd.Series[float], owner: pd.
 def map_robustness(run: Run) -> pd.DataFrame:
     """A row for each metric of the stability of maps and each method: better, median, quartiles, maps."""
     rows = run.scores[(run.scores["case"] != "") & run.scores["value"].notna()]
-    stems = rows["metric"].astype(str).str.partition("[")[0]
+    stems = rows["metric"].astype(str).str.split("[").str[0]
     rows = rows[stems.isin(list(STABLE))]
     found = []
     for (metric, method), own in rows.groupby(["metric", "method"], sort=False)["value"]:
