@@ -6,6 +6,7 @@ the condition "oracle". Maps come from the store, so a run that was continued gi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,9 +81,11 @@ class Survey:
     def _scenes(self, name: str, targets: Sequence[str]) -> Iterator[tuple[Scene, Frame | None]]:
         case = self.cases[[row.case for row in self.cases.rows].index(name)]
         known = {t.name: t for t in self.model.targets(case, self.model.predict([case])[0])}
-        wanted = [known[target] for target in targets if target in known]
-        for target, scene in zip(wanted, self.model.scenes(case, wanted), strict=True):
-            yield scene, target.box
+        # All that were explained, as the audit did: which boxes are asked for together decides the window of each.
+        together = [known[target] for target in self._entries(name) if target in known]
+        for target, scene in zip(together, self.model.scenes(case, together), strict=True):
+            if target.name in targets:
+                yield scene, target.box
 
     def _ends(self, scene: Scene, box: Frame | None) -> list[Score]:
         shared = Removal(scene)
@@ -120,8 +123,8 @@ class Survey:
         names = [str(name) for name in self.run.cases["case"]]
         own, patients = names.index(case), dict(zip(names, map(str, self.run.cases["patient"]), strict=True))
         ranked = sorted(
-            ((self._view(other) != self._view(case), name[:1] != target[:1], self._side(other) != self._side(case),
-              (i - own) % len(names), rank), other, name)
+            ((self._view(other) != self._view(case), _kind(name) != _kind(target),
+              self._side(other) != self._side(case), (i - own) % len(names), rank), other, name)
             for i, other in enumerate(names) if patients[other] != patients[case]
             for rank, name in enumerate(self._entries(other)))
         found: dict[str, tuple[str, str]] = {}
@@ -172,3 +175,7 @@ def faithfulness(chosen: Sequence[str], parameters: Mapping[str, Mapping[str, An
     known.get("road", {}).update(control=False)
     return explanation_metrics(wanted, known)
 
+
+def _kind(target: str) -> str:
+    """What a target asks for, whatever its place: "d" of d0, "m" of m1, "mean" of mean:1,2,3,4, a class by its name."""
+    return target[:1] if re.fullmatch(r"[dm]\d+", target) else target.partition(":")[0]

@@ -54,8 +54,8 @@ def test_from_overview_to_a_map_without_leaving_the_machine(page: tuple[Page, Se
     tab.mouse.click(box["x"] + 100, box["y"] + 50)  # the first row; the grid is one canvas
     tab.wait_for_url("**/case?*")
     assert "run=demo" in tab.url
-    assert "case=ex000" in tab.url
-    tab.locator('.stage[data-shown="ex000"][data-map="d0/grad_cam"]').wait_for()
+    assert "case=ex003" in tab.url, "the gravest case stands first"
+    tab.locator('.stage[data-shown="ex003"][data-map="m0/grad_cam"]').wait_for()
     tab.screenshot(path=tmp_path / "case.png")
     assert all((tmp_path / shot).stat().st_size > 20_000 for shot in ("overview.png", "case.png"))
     assert seen.foreign == []

@@ -164,7 +164,7 @@ def test_the_notebook_explains_its_case(model_file: Path, tmp_path: Path, monkey
     shown = [cell.outputs for cell in done.cells if cell.cell_type == "code"]
     check_facts(json.loads(shown[-1][-1]["text"]))
     pictures = [out["data"]["image/png"] for outputs in shown for out in outputs if "image/png" in out.get("data", {})]
-    assert len(pictures) == 2, "each of the two plots is shown"
+    assert len(pictures) == 7, "each plot is shown: two, and one for each of five methods"
     for picture in pictures:
         drawn = cv2.imdecode(np.frombuffer(base64.b64decode(picture), np.uint8), cv2.IMREAD_COLOR)
         assert drawn is not None

@@ -147,3 +147,17 @@ def test_readers_by_hand() -> None:
     assert found["difference in image AUC 1: m - mean of the readers"].value == pytest.approx(0.75 - 0.875)
     # average scores: 0.9, 0.45, 0.5, 0.05: one of four pairs is wrong
     assert found["image AUC 1 of the readers' average score"].value == pytest.approx(0.75)
+
+
+def test_a_difference_that_cannot_vary_has_no_interval_and_shows_nothing() -> None:
+    # Two different models that both rank every pair right: each area is 1, and nobody knows how sure that is.
+    truth = np.array([True] * 3 + [False] * 4)
+    first, second = np.where(truth, 0.9, 0.1), np.where(truth, 0.8, 0.2)
+    scores = [Contender(name, values, values >= 0.5) for name, values in (("A", first), ("B", second))]
+    patients = [f"p{i}" for i in range(7)]
+    found = compare(scores, Contest(truth, patients, "malignant", Resampling.of(patients, 50)), margin=0.01)
+    [gap] = [e for e in found if e.name.startswith("difference in image AUC")]
+    assert np.isnan(gap.low)
+    assert np.isnan(gap.high)
+    [answer] = [e for e in found if e.name.startswith("non-inferiority")]
+    assert answer.rule.endswith("NOT ASSESSED")

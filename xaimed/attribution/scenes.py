@@ -89,6 +89,8 @@ def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Gro
             "(B, C, H, W) or (B, C, D, H, W), or an xaimed model: load_model(module, task=..., classes=...)"
         )
     images = _batch(model, cases)
+    if isinstance(targets, int | str):
+        raise TargetError(f"targets={targets!r}; expected one class index an image, such as [{targets}]")
     if targets is not None and len(targets) != len(images):
         raise TargetError(
             f"{len(targets)} targets for {len(images)} images; expected one class index an image"

@@ -95,13 +95,20 @@ def _areas(contenders: Sequence[Contender], contest: Contest) -> list[tuple[Esti
     for i, j in combinations(range(len(contenders)), 2):
         variance = float(spread[i, i] + spread[j, j] - 2 * spread[i, j])
         gap = float(areas[i] - areas[j])
-        half = quantile(0.95) * math.sqrt(max(0.0, variance))
+        half = quantile(0.95) * math.sqrt(max(0.0, variance)) if variance == variance else math.nan
         limits = percentile(drawn[i] - drawn[j]) if drawn else (gap - half, gap + half)
+        same = bool(np.array_equal(scores[i], scores[j]))
         name = f"difference in image AUC {contest.positive}: {contenders[i].name} - {contenders[j].name}"
         how = contest.draws.text if drawn else "paired DeLong"
+        if not same and not limits[1] - limits[0] > WIDTH:
+            # Different scores whose difference does not vary: too few cases, or both rank all pairs right.
+            limits, how = (math.nan, math.nan), "not defined: no variance can be estimated from these cases"
         found.append((Estimate(name, gap, *limits, rule=f"p by {'Obuchowski' if drawn else 'DeLong'}",
                                denominator=float(len(contest.truth)), interval=how), normal_p(gap, variance)))
     return found
+
+
+WIDTH = 1e-7  # an interval narrower than this is none
 
 
 def area_of(scores: Array, truth: Bools) -> Callable[[Array], Array]:

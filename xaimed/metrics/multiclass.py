@@ -25,7 +25,7 @@ class Multiclass:
     kind: Literal["model"] = "model"
     better: Literal["higher", "lower"] = "higher"
     range: tuple[float, float] = (0.0, 1.0)
-    reference: str = "recall of each class and its mean; one-against-the-rest AUC (Hand 2001 for the mean over classes)"
+    reference: str = "recall of each class and its mean; AUC of each class against the rest and the mean of these"
 
     def __call__(self, judged: Judged) -> Results:
         """Accuracy, balanced accuracy, recall; of three classes or more also their AUC against the rest."""

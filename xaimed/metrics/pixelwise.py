@@ -119,6 +119,10 @@ def mean(name: str, values: Array, patients: Sequence[str], draws: Resampling) -
     def statistic(weights: Array) -> Array:
         return ratio(weights @ filled, weights @ kept.astype(np.float64))
 
+    value = float(values[kept].mean())
+    if len({patient for patient, one in zip(patients, kept, strict=True) if one}) < 2:
+        return Estimate(name, value, unit="case", rule="mean over cases", denominator=float(kept.sum()),
+                        interval="not defined: one patient")
     low, high = percentile(draws.run(patients, statistic))
-    return Estimate(name, float(values[kept].mean()), low, high, unit="case", rule="mean over cases",
+    return Estimate(name, value, low, high, unit="case", rule="mean over cases",
                     denominator=float(kept.sum()), interval=draws.text)
