@@ -17,6 +17,7 @@ RANKS = (
     {"imaging", "data", "architectures", "adapters", "attribution", "metrics", "probes", "checks", "viz",
      "targets", "hooks", "perturb", "scene", "sanity", "explain"},
     {"report", "training", "audit", "plan"},
+    {"refusals"},
     {"ladder"},
     {"cli"},
 )

@@ -7,19 +7,19 @@ feature map, no evidence of its own) is left out of that network's run, and the 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from xaimed.adapters.model import Model
-from xaimed.attribution.method import Method
-from xaimed.audit import Audit, explained_cases, methods_of, run_audit
+from xaimed.audit import Audit, run_audit
 from xaimed.data.dataset import Selection
 from xaimed.data.split import manifest_digest
-from xaimed.errors import InputError, ModelError, PlanError, StoreError, TargetError
+from xaimed.errors import InputError, PlanError, StoreError
 from xaimed.metrics.rungs import Rung
 from xaimed.plan import Plan, plan_text, positive_of
+from xaimed.refusals import refused
 from xaimed.run import Run
 
 Progress = Callable[[str, int, int], None]
@@ -69,22 +69,6 @@ def _check(ladder: LadderAudit) -> None:
     if strange:
         raise InputError(f"{strange[0]} has the classes {', '.join(classes[strange[0]])}, and {first} "
                          f"{', '.join(classes[first])}; expected models of one task")
-
-
-def refused(model: Model, cases: Selection, plan: Plan) -> dict[str, str]:
-    """Why each method that cannot explain the model cannot, by its name; asked on the first case that is explained."""
-    wanted = explained_cases(cases, plan)[0]
-    case = cases[[row.case for row in cases.rows].index(wanted)]
-    scenes = model.scenes(case, model.targets(case, model.predict([case])[0])[:1])
-    return {method.name: why for method in methods_of(plan) if scenes and (why := _refusal(method, scenes))}
-
-
-def _refusal(method: Method, scenes: Sequence[Any]) -> str:
-    try:
-        method.attribute_all(scenes)
-    except (ModelError, TargetError) as error:
-        return str(error)
-    return ""
 
 
 def _own_plan(plan: Plan, model: Model, missing: Mapping[str, str]) -> Plan:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from tests.bench.quantus_peer import DRAWS, LAYERS, RADIUS, SQUARES, STEPS, Data, data, network
-from tests.bench.timing import Work
+from tests.bench.timing import Work, medians
 from xaimed.attribution import GradCAM, Saliency
 from xaimed.hooks import channels_last, frozen
 from xaimed.metrics.explained import ExplanationMetric
@@ -78,14 +78,7 @@ class Recorded:
 def best(works: Mapping[str, Work], repeats: int) -> dict[str, float]:
     """Least seconds of each piece of work; all run once before, then in turn."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            start = clock()
-            work()
-            if turn:
-                times[name].append(clock() - start)
-    return {name: min(taken) for name, taken in times.items()}
+    return medians(works, repeats, clock, min)
 
 
 def detection() -> tuple[Scene, Ground]:

@@ -34,8 +34,9 @@ def floor(work: Work, reference: Work, at_least: float, repeats: int = 5) -> flo
 
 
 def medians(works: Mapping[str, Work], repeats: int,
-            clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
-    """Median seconds of each piece of work; all run once before, then in turn.
+            clock: Callable[[], float] = time.perf_counter,
+            summary: Callable[[list[float]], float] = statistics.median) -> dict[str, float]:
+    """Median seconds of each piece of work, or another summary of them; all run once before, then in turn.
 
     clock: time.process_time counts this process alone, which on one thread holds on a machine that others load too.
     """
@@ -46,7 +47,7 @@ def medians(works: Mapping[str, Work], repeats: int,
             work()
             if turn:
                 times[name].append(clock() - start)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+    return {name: summary(taken) for name, taken in times.items()}
 
 
 def peak(module: str, arguments: Sequence[str]) -> float:

@@ -144,7 +144,7 @@ def _able(model: Model, cases: Selection, plan: Plan) -> tuple[Plan, dict[str, s
     """The plan that nobody named with the methods that can explain the network, and why each other one cannot."""
     from dataclasses import replace
 
-    from xaimed.ladder import refused
+    from xaimed.refusals import refused
 
     left_out = refused(model, cases, plan)
     for name, why in left_out.items():

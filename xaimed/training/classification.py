@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaimed.adapters.modelfile import ModelFile
-from xaimed.errors import PlanError
 from xaimed.imaging.geometry import inverse, map_boxes
 from xaimed.imaging.preprocessing import prepare_planes
 from xaimed.plan import positive_of
@@ -18,7 +17,7 @@ from xaimed.training.example import Batch, Example, example, lesson, normalised
 from xaimed.training.loop import finished, learned
 from xaimed.training.recipe import Recipe
 from xaimed.training.settling import calibration, image_scores, model_of, outputs, youden
-from xaimed.training.trainer import Study
+from xaimed.training.trainer import Study, class_index
 from xaimed.types import Case
 
 
@@ -47,8 +46,7 @@ class Classification:
 
 def _example(case: Case, study: Study) -> Example:
     classes = tuple(study.dataset.classes)
-    if case.label not in classes:
-        raise PlanError(f"case {case.id} has the label {case.label!r}; expected one of {', '.join(classes)}")
+    class_index(case, classes)
     prepared = prepare_planes(case, study.recipe.preprocessing)
     boxes = map_boxes(np.array([box.edges for box in case.boxes], float).reshape(-1, 4), inverse(prepared.affine))
     return replace(example(case, prepared, None, classes), boxes=boxes)

@@ -22,7 +22,7 @@ from xaimed.training.classification import Classification, loss_of
 from xaimed.training.example import Batch, Example, example, lesson, normalised
 from xaimed.training.loop import learned
 from xaimed.training.recipe import Recipe
-from xaimed.training.trainer import Study
+from xaimed.training.trainer import Study, class_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +116,7 @@ def _gathered(study: Study) -> tuple[list[str], list[Example]]:
     classes = tuple(study.dataset.classes)
     names, out = [], []
     for case in study.cases():
-        if case.label not in classes:
-            raise PlanError(f"case {case.id} has the label {case.label!r}; expected one of {', '.join(classes)}")
+        class_index(case, classes)
         names.append(case.id)
         out.append(example(case, prepare_planes(case, study.recipe.preprocessing), None, classes))
     return names, out

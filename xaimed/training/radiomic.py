@@ -22,7 +22,7 @@ from xaimed.errors import PlanError
 from xaimed.imaging.preprocessing import prepare_planes
 from xaimed.settings import settings
 from xaimed.training.classification import Classification
-from xaimed.training.trainer import Study
+from xaimed.training.trainer import Study, class_index
 
 Table = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -68,10 +68,8 @@ def _examples(study: Study) -> tuple[torch.Tensor, Labels]:
     classes = tuple(study.dataset.classes)
     images, labels = [], []
     for case in study.cases():
-        if case.label not in classes:
-            raise PlanError(f"case {case.id} has the label {case.label!r}; expected one of {', '.join(classes)}")
         images.append(prepare_planes(case, study.recipe.preprocessing).image)
-        labels.append(classes.index(case.label))
+        labels.append(class_index(case, classes))
     if len(set(labels)) < len(classes):
         raise PlanError(f"the training cases hold {len(set(labels))} of {len(classes)} classes; expected all of them")
     return torch.from_numpy(np.stack(images)), np.array(labels, np.int64)

@@ -58,6 +58,13 @@ def trainer_of(recipe: Recipe) -> Trainer:
     return trainer
 
 
+def class_index(case: Case, classes: Sequence[str]) -> int:
+    """The index of a training case's label among the classes. Raises PlanError where it is none of them."""
+    if case.label not in classes:
+        raise PlanError(f"case {case.id} has the label {case.label!r}; expected one of {', '.join(classes)}")
+    return list(classes).index(str(case.label))
+
+
 def open_extra(recipe: Recipe) -> Dataset:
     """The recipe's extra cases, of the same dataset with other options."""
     found: Dataset = load("data", recipe.dataset).open(DataRequest(recipe.dataset, options=recipe.extra))
