@@ -70,6 +70,7 @@ def test_it_equals_pytorch_grad_cam_where_no_relu_works_in_place() -> None:
 def test_a_map_that_is_negative_everywhere_says_so() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(2 * SIZE * SIZE, 1))
     nn.init.constant_(net[0].weight, 1.0)
+    nn.init.constant_(net[0].bias, 0.1)
     nn.init.constant_(net[3].weight, -1.0)
     blank = GradCAM(layer="1")(net, images(1))
     assert blank.notes == ("all negative",)
