@@ -45,7 +45,10 @@ class Explanation:
             return f"{told}{'; ' if told else ''}explained: {', '.join(t.name for t in self.targets) or 'nothing'}"
         above = [d for d in self.prediction.detections if d.score >= self.operating_point]
         boxes = ", ".join(f"{d.name} {d.label} {d.score:.2f}" for d in above) or "no box"
-        shown = "" if above or not self.targets else f"; explained the best one below it: {self.targets[0].name}"
+        names = [target.name for target in self.targets]
+        best = not above and names == [d.name for d in self.prediction.detections[:1]]
+        told = f"; explained {'the best one below it: ' if best else ''}{', '.join(names)}"
+        shown = told if names and (best or names != [d.name for d in above[:len(names)]]) else ""
         return f"{boxes} at or above the operating point {self.operating_point:.2f}{shown}"
 
 

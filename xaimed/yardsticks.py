@@ -81,11 +81,9 @@ class Survey:
     def _scenes(self, name: str, targets: Sequence[str]) -> Iterator[tuple[Scene, Frame | None]]:
         case = self.cases[[row.case for row in self.cases.rows].index(name)]
         known = {t.name: t for t in self.model.targets(case, self.model.predict([case])[0])}
-        # All that were explained, as the audit did: which boxes are asked for together decides the window of each.
-        together = [known[target] for target in self._entries(name) if target in known]
-        for target, scene in zip(together, self.model.scenes(case, together), strict=True):
-            if target.name in targets:
-                yield scene, target.box
+        some = [known[target] for target in targets if target in known]
+        for target, scene in zip(some, self.model.scenes(case, some), strict=True):
+            yield scene, target.box
 
     def _ends(self, scene: Scene, box: Frame | None) -> list[Score]:
         shared = Removal(scene)

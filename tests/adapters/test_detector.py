@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ from xaimed.adapters.detector import Detector
 from xaimed.adapters.modelfile import ModelFile
 from xaimed.adapters.roi import each_log_odds, scaled
 from xaimed.architectures.five_block_rcnn import build
-from xaimed.attribution import ODAM, GradCAM
+from xaimed.attribution import ODAM, RISE, GradCAM, Occlusion
 from xaimed.attribution.gradient import image_gradient, joint_gradients
 from xaimed.attribution.method import Method
 from xaimed.errors import ModelError, TargetError
 from xaimed.hooks import frozen
 from xaimed.scene import Scene
 from xaimed.targets import Target, log_odds
+from xaimed.types import Case
 
 # In pixels of an image of 100 x 75: the whole, one quarter, one lesion; the last two share a place.
 BOXES = (Target("m0", "malignant", (0, 0, 100, 75)), Target("m1", "benign", (50, 37, 100, 75)),
@@ -222,21 +224,40 @@ def test_a_level_that_did_not_make_the_box_says_which_did(scenes: list[Scene]) -
         GradCAM(layer="fpn.9").attribute_all(scenes)
 
 
-def test_small_boxes_have_windows_and_many_share_the_image() -> None:
+def windowed(size: tuple[int, int]) -> tuple[Detector, Case]:
     torch.manual_seed(0)
     file = ModelFile("five_block_rcnn", {}, "detection", ("benign", "malignant"),
                      {**PLAIN, "multiple": 32, "channels": 1}, {})
-    model = Detector(file, build(stride=16))
-    one = case(480, 640)
-    far = [Target("m0", "benign", (0, 0, 30, 30)), Target("m1", "malignant", (600, 440, 640, 480))]
-    apart = model.scenes(one, far)
-    assert [scene.joint for scene in apart] == [None, None]
-    more = model.scenes(one, [*far, *(Target(f"m{i}", "benign", (300, 200, 340, 240)) for i in (2, 3, 4, 5))])
-    assert more[0].joint is not None
-    assert more[0].image.shape[-2:] == (480, 640)
+    return Detector(file, build(stride=16)), case(*size)
+
+
+def test_a_box_has_its_own_window_and_large_boxes_share_the_image() -> None:
+    model, one = windowed((480, 640))
+    small, large = Target("m0", "benign", (0, 0, 30, 30)), Target("m1", "malignant", (10, 10, 630, 470))
+    twice = [small, large, replace(small, name="m2"), replace(large, name="m3")]
+    first, whole, second, again = model.scenes(one, twice)
+    assert first.joint is None
+    assert second.joint is None
+    assert whole.joint is again.joint is not None
+    assert first.image.shape[-1] < whole.image.shape[-1] == 640
     with torch.no_grad():
-        for small, whole in zip(apart, more, strict=False):
-            assert float(small.score(small.image)) == pytest.approx(float(whole.score(whole.image)), abs=1e-4)
+        shared = model.scenes(one, [replace(large, name="m3")])[0].score(whole.image)
+        assert float(shared) == pytest.approx(float(whole.score(whole.image)), abs=1e-5)
+        roi = model._asked(model._find(one), small)
+        over_all = model._scores([roi])(whole.image)
+        assert float(first.score(first.image)) == pytest.approx(float(over_all), abs=1e-4)
+
+
+@pytest.mark.parametrize("method", [GradCAM(), ODAM(), RISE(masks=16, error=0), Occlusion(window=0.3, stride=1.0)])
+def test_a_map_does_not_change_with_the_boxes_beside_it(method: Method) -> None:
+    model, one = windowed((320, 416))
+    boxes = [Target("m0", "benign", (0, 0, 30, 30)), Target("m1", "malignant", (10, 10, 400, 310)),
+             *(Target(f"m{i}", "benign", (20 * i, 250, 20 * i + 40, 290)) for i in range(2, 6))]
+    beside = method.attribute_all(model.scenes(one, boxes))
+    for box, map_ in zip(boxes, beside, strict=True):
+        alone = method.attribute_all(model.scenes(one, [box]))[0]
+        assert map_.values.shape == alone.values.shape
+        assert np.allclose(map_.values, alone.values, atol=1e-5 * np.abs(alone.values).max())
 
 
 def test_a_map_of_ones_covers_the_image(scenes: list[Scene]) -> None:

@@ -30,7 +30,7 @@ from xaimed.attribution import (
     SmoothGrad,
 )
 from xaimed.attribution.method import Method
-from xaimed.errors import ModelError, TargetError
+from xaimed.errors import InputError, ModelError, TargetError
 from xaimed.explain import explain
 
 # So many evaluations in all that no scene may stop before another.
@@ -190,6 +190,45 @@ def test_a_network_without_a_feature_map_says_which_methods_serve_it() -> None:
     for refused in (GuidedBackprop(), *([LRP()] if _zennit() else [])):
         with pytest.raises(ModelError, match="use "):
             refused(nn.Sequential(nn.Flatten(), nn.Softmax(1)), images(1), targets=[0])
+
+
+class Broken(nn.Module):
+    """A finite gradient under a score that is not finite."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return logits + torch.tensor(torch.nan)
+
+
+@pytest.mark.parametrize("method", [Saliency(), InputXGradient(), GradCAM(layer="0.0"), GradCAM(layer="0.0", relu=False),
+                                    GradientSHAP(samples=4), IntegratedGradients()], ids=repr)
+def test_a_score_that_is_not_finite_is_told_though_its_gradient_is(method: Method) -> None:
+    made = method(nn.Sequential(small_cnn(), Broken()), images(2), targets=[0, 1])
+    assert all("not finite: began in layer 1" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("method", [Saliency(), GradCAM(layer="0"), KernelSHAP(regions=9, evaluations=32)], ids=repr)
+def test_images_of_mixed_size_in_a_list_equal_one_by_one(method: Method) -> None:
+    net = nn.Sequential(small_cnn()[:4], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3))
+    some = [images(1, size=16)[0], images(1, size=24)[0].numpy(), images(1, size=16, seed=4)[0]]
+    made = method(net, some, targets=[0, 1, 2])
+    assert [one.shape for one in made.maps] == [(16, 16), (24, 24), (16, 16)]
+    for index, image in enumerate(some):
+        alone = method(net, torch.as_tensor(image)[None], targets=[index]).maps[0]
+        assert np.allclose(made.maps[index], alone, atol=1e-5 * np.abs(alone).max())
+    with pytest.raises(InputError, match=r"Case for a plain nn.Module; expected a tensor .* a list of images"):
+        method(net, [case()])
+
+
+def test_without_a_box_at_the_operating_point_the_best_is_explained_or_it_is_said() -> None:
+    model, one = adapted(resnet_detector()), case()
+    best = model.predict([one])[0].detections[0]
+    model.file = replace(model.file, operating_point=1.1)
+    found = explain(model, [one], ["grad_cam"])[0]
+    assert found.targets == (best.name,)
+    bare = replace(model.predict([one])[0], detections=())
+    model._prediction = lambda _: bare  # type: ignore[method-assign]
+    with pytest.warns(UserWarning, match="finds nothing to explain; no map"):
+        assert explain(model, [one], ["grad_cam"])[0].maps == ()
 
 
 def _zennit() -> bool:

@@ -3,7 +3,8 @@
 The region proposal network gets no gradient from a detection (torchvision detaches its boxes), so a gradient
 explanation here is conditional on the proposal; the target rpn:d0 explains the objectness behind it. The similarity
 runs the whole detector again, proposals included.
-All boxes of an image share one joint where the whole image costs no more than a window a box.
+A box is explained on the window that its score depends on, whatever other boxes are asked for: a map must not change
+with its neighbours. Boxes whose window is the whole image share one joint.
 """
 
 from __future__ import annotations
@@ -101,20 +102,22 @@ class Detector:
     def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
         """One scene a target: a Target, or the name of a detection ("d0"), a lesion ("m0") or a class (its best box).
 
-        Of each the class score, or an edge of its box in original pixels ("d0:x0"), not cut to the image, or the
-        objectness of the anchor whose proposal lies nearest to it ("rpn:d0").
+        For None all that `targets` gives, or the best box where none reaches the operating point. Of each the class
+        score, or an edge of its box in original pixels ("d0:x0"), not cut to the image, or the objectness of the anchor
+        whose proposal lies nearest to it ("rpn:d0").
         Raises TargetError for one that does not exist.
         """
         found = self._find(case)
         prediction = self._prediction(found)
-        wanted = self.targets(case, prediction) if targets is None else [
-            self._named(target, case, prediction) if isinstance(target, str) else target for target in targets]
+        if targets is None:
+            targets = self.targets(case, prediction) or [d.name for d in prediction.detections[:1]]
+        wanted = [self._named(one, case, prediction) if isinstance(one, str) else one for one in targets]
         asked = [self._asked(found, target) for target in wanted]
         windows = [self._window(found, one) for one in asked]
         whole = Window(0, 0, found.size[1], found.size[0])
-        if sum(window.area for window in windows) < whole.area:
-            return [self._scene(found, one, window) for one, window in zip(asked, windows, strict=True)]
-        return self._together(found, asked, whole)
+        shared = iter(self._together(found, [one for one, w in zip(asked, windows, strict=True) if w == whole], whole))
+        return [next(shared) if window == whole else self._scene(found, one, window)
+                for one, window in zip(asked, windows, strict=True)]
 
     def _named(self, name: str, case: Case, prediction: Prediction) -> Target:
         known = {d.name: Target(d.name, d.label, d.edges) for d in prediction.detections}

@@ -82,6 +82,8 @@ class Batch:
         if classes is None:
             return None
         scores = logits[torch.arange(len(images)), classes]
+        if not bool(torch.isfinite(scores).all()):
+            return None
         gradient: Tensor | None = torch.autograd.grad(scores.sum(), run.value, allow_unused=True)[0]
         if gradient is None:
             return None

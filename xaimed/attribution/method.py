@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -81,12 +80,16 @@ class Method(ABC):
         """
         if type(self).compute_all is Method.compute_all:
             return [self.attribute(scene) for scene in scenes]
-        out: list[Map] = []
         self._check_axes(*scenes)
-        for joint, members in groupby(scenes, key=lambda scene: scene.joint):
-            some = list(members)
-            out += [self.attribute(one) for one in some] if joint is None else _attributed(some, self.compute_all)
-        return out
+        sharing: dict[int, list[int]] = {}
+        for index, scene in enumerate(scenes):
+            sharing.setdefault(id(scene if scene.joint is None else scene.joint), []).append(index)
+        out: dict[int, Map] = {}
+        for members in sharing.values():
+            some = [scenes[index] for index in members]
+            maps = [self.attribute(some[0])] if some[0].joint is None else _attributed(some, self.compute_all)
+            out.update(zip(members, maps, strict=True))
+        return [out[index] for index in range(len(scenes))]
 
     def _check_axes(self, *scenes: Scene) -> None:
         volume = next((scene for scene in scenes if scene.image.ndim == 5), None)
@@ -99,10 +102,10 @@ class Method(ABC):
     def __call__(self, model: Explained, cases: Cases, targets: Targets = None) -> Attribution:
         """An Attribution with one map for each case and target, in original pixels.
 
-        model: an xaimed model, or any nn.Module that gives class logits (B, K), with `cases` a tensor or
-        array (B, C, H, W), or (B, C, D, H, W) for volumes. targets: for an xaimed model the names (None: every
-        detection above the operating point, or the best class); for a plain module one class index an image (None:
-        the highest logit).
+        model: an xaimed model, or any nn.Module that gives class logits (B, K), with `cases` a tensor or array
+        (B, C, H, W), or (B, C, D, H, W) for volumes, or a list of images (C, H, W) of any sizes. targets: for an
+        xaimed model the names (None: every detection at or above the operating point, else the best one, or the best
+        class); for a plain module one class index an image (None: the highest logit).
         """
         found: list[tuple[Map, Scene, Floats]] = []
         for _, pairs in grouped(model, cases, targets):
@@ -230,7 +233,8 @@ def _checked(values: Floats, scene: Scene) -> Floats:
 
 def _noted(found: Map, scene: Scene) -> str:
     notes = [found.note] if found.note else []
-    if not np.isfinite(found.values).all():
+    ends = [found.facts.get(end, 0.0) for end in ("f_input", "f_baseline")]
+    if not np.isfinite(found.values).all() or not np.isfinite(ends).all():
         notes.append(f"not finite: {nan_origin(scene)}".removesuffix(": "))
     elif not notes and np.ptp(found.values) == 0.0:
         notes.append("constant")

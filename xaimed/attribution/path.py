@@ -81,10 +81,11 @@ class PathIntegral:
         self.values = self._means()
 
     def errors(self) -> list[float]:
-        """For each scene the estimated relative L2 error of its map; inf where each path has but one place."""
+        """For each scene the estimated relative L2 error of its map; inf where each path has but one place, nan where
+        the slopes are not finite."""
         gaps = self._gaps()
         squares = [sum(gap.squares[k] for gap in gaps) / len(self.starts) ** 2 for k in range(len(self.scenes))]
-        return [sqrt(square) / size if size > 0 else (inf if square > 0 else 0.0)
+        return [sqrt(square) / size if size != 0 else (inf if square > 0 else 0.0)
                 for square, size in zip(squares, self._sizes(), strict=True)]
 
     def wanted(self, tolerance: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -36,8 +37,10 @@ class CaseList(Protocol):
 
 
 Explained = HasScenes | nn.Module
-Cases = Case | CaseList | Tensor | NDArray[np.floating]
+Images = Tensor | NDArray[np.floating]
+Cases = Case | CaseList | Images | Sequence[Images]
 Targets = Sequence[Target | str] | Sequence[Target] | Sequence[str] | Sequence[int] | None
+EXPECTED = "expected cases: open_dataset(...) or a list of Case"
 Group = tuple[int, list[tuple[Scene, Floats]]]
 
 
@@ -69,11 +72,16 @@ def count(cases: Cases) -> int:
 
 def _of_model(model: HasScenes, cases: Cases, targets: Targets) -> Iterator[Group]:
     if isinstance(cases, Tensor | np.ndarray):
-        raise InputError("a tensor for an xaimed model; expected cases: open_dataset(...) or a list of Case")
+        raise InputError(f"{type(cases).__name__} for an xaimed model; {EXPECTED}")
     names = None if targets is None else [_name(target) for target in targets]
     for index in range(count(cases)):
         case = cases if isinstance(cases, Case) else cases[index]
-        yield index, [(scene, case.image) for scene in model.scenes(case, names)]
+        if not isinstance(case, Case):
+            raise InputError(f"{type(case).__name__} for an xaimed model; {EXPECTED}")
+        scenes = model.scenes(case, names)
+        if not scenes:
+            warnings.warn(f"case {case.id}: the model finds nothing to explain; no map is made of it", stacklevel=2)
+        yield index, [(scene, case.image) for scene in scenes]
 
 
 def _name(target: Target | str | int) -> Target | str:
@@ -83,20 +91,14 @@ def _name(target: Target | str | int) -> Target | str:
 
 
 def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Group]:
-    if not isinstance(cases, Tensor | np.ndarray):
-        raise InputError(
-            f"{type(cases).__name__} for a plain nn.Module; expected a tensor or array "
-            "(B, C, H, W) or (B, C, D, H, W), or an xaimed model: load_model(module, task=..., classes=...)"
-        )
-    images = _batch(model, cases)
+    images = list(_batch(model, cases).split(1)) if isinstance(cases, Tensor | np.ndarray) else _listed(model, cases)
     if isinstance(targets, int | str):
         raise TargetError(f"targets={targets!r}; expected one class index an image, such as [{targets}]")
     if targets is not None and len(targets) != len(images):
         raise TargetError(
             f"{len(targets)} targets for {len(images)} images; expected one class index an image"
         )
-    for index in range(len(images)):
-        image = images[index : index + 1]
+    for index, image in enumerate(images):
         with seeds_kept(image.device), frozen(model), torch.no_grad(), features(model) as found:
             logits = _logits(model, image)
         target = int(logits.argmax(1)) if targets is None else _class(targets[index], logits.shape[1])
@@ -119,7 +121,19 @@ def _evidence(model: nn.Module, target: int) -> Callable[[Tensor], Tensor] | Non
     return (lambda images: evidence_on(model, images)[:, target]) if gives_evidence(model) else None
 
 
-def _batch(model: nn.Module, images: Tensor | NDArray[np.floating]) -> Tensor:
+def _listed(model: nn.Module, cases: Case | CaseList | Sequence[Images]) -> list[Tensor]:
+    """Images (1, C, *s) of a list of (C, *s) whose sizes may differ."""
+    images = [cases[index] for index in range(len(cases))] if isinstance(cases, Sequence) else []
+    odd = next((one for one in images if not isinstance(one, Tensor | np.ndarray)), None if images else cases)
+    if odd is not None:
+        raise InputError(
+            f"{type(odd).__name__} for a plain nn.Module; expected a tensor or array (B, C, H, W) or (B, C, D, H, W), "
+            "a list of images (C, H, W) of any sizes, or an xaimed model: load_model(module, task=..., classes=...)"
+        )
+    return [_batch(model, one[None]) for one in images if isinstance(one, Tensor | np.ndarray)]
+
+
+def _batch(model: nn.Module, images: Images) -> Tensor:
     batch = torch.as_tensor(images).detach()
     if batch.ndim not in (4, 5) or not batch.is_floating_point():
         raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W), or "
