@@ -40,7 +40,7 @@ def views_of(path: str, at: int, case: str) -> list[Told]:
 def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:
     row = run.cases[run.cases["case"] == hung.case].iloc[0]
     entries, problem = _entries(run, hung.case)
-    drawn = [{**asdict(box), "spoken": box.spoken} for box in marks.boxes(run, hung.case, entries)]
+    drawn = [{**asdict(box), "shown": box.shown, "spoken": box.spoken} for box in marks.boxes(run, hung.case, entries)]
     return {"case": hung.case, "title": hung.title, "side": hung.side, "width": int(row["width"]),
             "height": int(row["height"]), "spacing": spacing(row), "boxes": drawn, "problem": problem,
             "nothing": no_map(run, hung.case), "targets": _targets(entries),

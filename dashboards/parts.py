@@ -41,7 +41,7 @@ class Loaded:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def image_of(path: str, stamp: int, case: str) -> Loaded:
     """The image of a case. Raises XaimedError where it is damaged or gone."""
-    pixels = levels.words(shell.opened(path, stamp).image(case))
+    pixels = levels.words(shell.opened(path, stamp).pixels(case))
     small = levels.screen(pixels)
     plane = (small if small.ndim == 2 else small.mean(axis=2)).astype("float32")
     turned = frozenset(side for side in ("R", "L") if mirrored(side, plane))

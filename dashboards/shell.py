@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
 PAGES = ("overview", "cases", "case", "explainability", "performance", "calibration", "subgroups", "robustness",
-         "failures", "provenance", "study")
+         "failures", "feedback", "provenance", "study")
 # Choices that outlive the page that asks for them; a widget's own state ends with its page.
 KEPT = ("find", "kind", "outcomes", "labels", "energy", "order_by", "descending", "page_size", "reader", "runs_listed")
 MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$<>~])")
@@ -32,6 +32,10 @@ MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$<>~])")
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem 1.4rem 1.5rem 1.4rem; }
 [data-testid="stCaptionContainer"] { line-height: 1.35; opacity: 0.82 !important; }
+div:has(> .st-key-worklist_place) { flex: 0 0 max(330px, 100vh - 310px) !important; }
+div:has(> .st-key-findings) { flex: 0 0 max(420px, 100vh - 430px) !important; }
+.st-key-worklist_place > div, .st-key-worklist_place [data-testid="stFullScreenFrame"],
+.st-key-worklist_place [data-testid="stDataFrame"] { height: 100% !important; }
 </style>"""
 EMPTY = "No run here yet. Make one with `xaimed audit MODEL --dataset NAME --out {root}/first`, then reload."
 
@@ -57,8 +61,11 @@ def _keep_choices() -> None:
 
 def _navigation() -> StreamlitPage:
     folder = Path(__file__).resolve().parent / "pages"
-    pages = [st.Page(folder / f"{name}.py", title=name.capitalize(), url_path=name, default=name == PAGES[0])
-             for name in PAGES]
+    pages = [st.Page(folder / f"{name}.py", title=name.capitalize(), url_path=name) for name in PAGES[1:]]
+    # The first page stands at the bare address, whatever it is called; its name leads to it too.
+    first = folder / f"{PAGES[0]}.py"
+    pages = [st.Page(first, title=PAGES[0].capitalize(), url_path="start", default=True), *pages,
+             st.Page(first, title=PAGES[0].capitalize(), url_path=PAGES[0], visibility="hidden")]
     return st.navigation(pages, position="top")
 
 

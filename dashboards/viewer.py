@@ -33,6 +33,18 @@ def _component() -> ComponentRenderer:
                                       css=(FOLDER / "viewer.css").read_text(encoding="utf-8"), js=script)
 
 
+@st.cache_resource(show_spinner=False)
+def _drawing() -> ComponentRenderer:
+    return st.components.v2.component("xaimed.drawing", html='<div class="drawing"></div>',
+                                      css=".drawing { color: var(--st-text-color); font-family: var(--st-font); }",
+                                      js=(FOLDER / "drawing.js").read_text(encoding="utf-8"))
+
+
+def draw(svg: str, key: str) -> None:
+    """Show an SVG of our own making; st.html would take it out as unsafe."""
+    _drawing()(key=key, data=svg)
+
+
 @cache
 def _colours() -> dict[str, str]:
     """For each colour map its 256 colours, RGB, as base64."""

@@ -2,6 +2,7 @@
 
     python examples/gan_augmentation.py --data ROOT             ROOT holds busi/: about half an hour on two cores
     python examples/gan_augmentation.py --data ROOT --seeds 1 --epochs 2        to see it run
+    (each training keeps its checkpoint below runs/gan-augmentation: the same command goes on where it was cut off)
 
 A small network learns malignant against other breast ultrasound images of BUSI: from the training images as they are,
 with malignant ones drawn as often as others, and with as many images of models/busi-dcgan added as are missing. All
@@ -13,10 +14,10 @@ images, each over the training image that is nearest to it.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -76,16 +77,15 @@ def examples_of(train: Split, arm: str, model: Discriminator, seed: int) -> list
             for label, images in ((0, others), (1, rare)) for image in images]
 
 
-def scores_of(examples: Sequence[Example], test: Split, recipe: Recipe) -> Array:
-    """(n,): the logits on the test images of a network that learned the examples."""
+def scores_of(examples: Sequence[Example], test: Split, recipe: Recipe, work: Path) -> Array:
+    """(n,): the logits on the test images of a network that learned the examples; `work` keeps its checkpoint."""
     torch.manual_seed(recipe.seed)
 
     def losses(network: nn.Module, data: Batch) -> Mapping[str, Tensor]:
         return {"cross-entropy": loss_of(network(data.images), data.labels)}
 
-    with TemporaryDirectory() as work:
-        network = learned(build(outputs=1, widths=(12, 24, 48, 48), stride=8), lesson(examples, recipe, "cpu", losses),
-                          recipe, Workspace(Path(work), lambda _: None))
+    network = learned(build(outputs=1, widths=(12, 24, 48, 48), stride=8), lesson(examples, recipe, "cpu", losses),
+                      recipe, Workspace(work, lambda _: None))
     with torch.no_grad():
         return np.asarray(network(torch.from_numpy(test.images))[:, 0].numpy(), np.float64)
 
@@ -127,6 +127,8 @@ def main(given: Sequence[str] | None = None) -> list[Estimate]:
     parser.add_argument("--model", type=Path, default=folder("models") / "busi-dcgan" / "model.pt")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each arm; their scores are averaged")
     parser.add_argument("--epochs", type=int, default=RECIPE.schedule.epochs)
+    parser.add_argument("--work", type=Path, default=Path("runs") / "gan-augmentation",
+                        help="checkpoints; another model needs another folder")
     parser.add_argument("--sheet", type=Path, help="where to write the made images (PNG)")
     chosen = parser.parse_args(given)
     model, data = load_model(chosen.model), open_dataset("busi", root=chosen.data).dataset
@@ -137,7 +139,9 @@ def main(given: Sequence[str] | None = None) -> list[Estimate]:
     for seed in range(chosen.seeds):
         recipe = replace(RECIPE, seed=seed, schedule=replace(RECIPE.schedule, epochs=chosen.epochs))
         for arm in ARMS:
-            scores[arm] += scores_of(examples_of(train, arm, model, seed), test, recipe) / chosen.seeds
+            place = chosen.work / f"{arm.replace(' ', '-')}-{seed}-of-{chosen.epochs}-epochs"
+            scores[arm] += scores_of(examples_of(train, arm, model, seed), test, recipe, place) / chosen.seeds
+            print(f"trained: {arm}, seed {seed}", file=sys.stderr, flush=True)
     found = [*compared(scores, test), *copying(model, data, Sampling()).estimates]
     print(f"{int(test.rare.sum())} malignant of {len(test.rare)} images of {len(set(test.patients))} patients")
     for one in found:

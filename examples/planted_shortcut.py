@@ -45,9 +45,8 @@ from xaimed.metrics.pointing_game import PointingGame
 from xaimed.registry import names
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
-from xaimed.settings import read_table
 from xaimed.stats import Estimate, Resampling, auc, percentile, proportion, wilson
-from xaimed.training.course import Course, run_course
+from xaimed.training.course import Course, card_beside, run_course
 from xaimed.training.recipe import read_recipe
 from xaimed.types import Case, Mask
 
@@ -206,8 +205,8 @@ def train(cause: str, work: Path) -> None:
     """Train the network of a cause from its recipe, and write its model.pt; checkpoints go to a folder below `work`."""
     models = folder("models")
     place = models / f"planted-{cause}"
-    card = {key: value for key, value in read_table(place / "card.toml", "card").items() if isinstance(value, str)}
-    run_course(Course(read_recipe(place / "recipe.toml"), place / "model.pt", work / cause, models=models, card=card),
+    recipe = place / "recipe.toml"
+    run_course(Course(read_recipe(recipe), place / "model.pt", work / cause, models=models, card=card_beside(recipe)),
                print)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xaimed.curvefile import KeptCurve
 from xaimed.stats import Estimate, Results
 from xaimed.store import MapEntry, Store
 from xaimed.types import Box, Case, Detection, Finding, Floats, Prediction, Score
@@ -46,6 +47,7 @@ class Drawn:
     prediction: Prediction
     entries: tuple[tuple[MapEntry, Floats], ...]
     scores: tuple[Score, ...]
+    curves: tuple[KeptCurve, ...] = ()
 
 
 def example_run(folder: Path, cases: int = 6, seed: int = 0) -> Path:
@@ -53,7 +55,7 @@ def example_run(folder: Path, cases: int = 6, seed: int = 0) -> Path:
     drawn = [draw(i, seed) for i in range(cases)]
     with Store.create(Path(folder) / "example-run", PLAN, meta(drawn, seed)) as store:
         for item in drawn:
-            store.add_case(item.case, item.prediction, item.entries, item.scores)
+            store.add_case(item.case, item.prediction, item.entries, item.scores, item.curves)
         return store.finish(results(cases), findings(cases), dataset_scores(), axis(cases)).path
 
 
@@ -76,7 +78,8 @@ def draw(index: int, seed: int = 0) -> Drawn:
             entry, values, found = _map(rng, case, target, method)
             entries.append((entry, values))
             scores += found
-    return Drawn(case, prediction, tuple(entries), tuple(scores))
+    return Drawn(case, prediction, tuple(entries), tuple(scores), tuple(map(_curve, (
+        score for score in scores if score.metric.startswith("deletion_auc[")))))
 
 
 def _breast(rng: np.random.Generator, lesion: bool, malignant: bool) -> tuple[tuple[Box, ...], Floats]:
@@ -130,6 +133,15 @@ def _map(rng: np.random.Generator, case: Case, target: tuple[str, str, float, tu
             "insertion_auc[blur]": float(rng.uniform(0.5, 0.9))}
     entry = MapEntry(name, method, "", facts, label, score, (edges[0], edges[1], edges[2], edges[3]))
     return entry, values, [Score(case.id, name, method, metric, value) for metric, value in rows.items()]
+
+
+def _curve(score: Score) -> KeptCurve:
+    """A falling line whose area is the deletion area of the score."""
+    fraction = tuple(i * i / 256 for i in range(17))
+    metric = score.metric.replace("_auc", "")
+    # The area under (1 - x) ** n is 1 / (n + 1).
+    left = tuple((1 - x) ** (1 / score.value - 1) for x in fraction)
+    return KeptCurve(score.case, score.target, score.method, metric, fraction, left)
 
 
 def _energy(values: Floats, case: Case) -> float:

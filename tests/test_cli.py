@@ -114,7 +114,8 @@ def test_list_shows_what_the_registry_knows(capsys: pytest.CaptureFixture[str],
     monkeypatch.chdir(ROOT)
     assert main(["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"methods", "models", "datasets", "architectures", "metrics", "checks", "plans"}
+    assert set(found) == {"methods", "models", "datasets", "architectures", "metrics", "checks", "probes",
+                          "plans"}
     assert set(found["methods"]) == set(registry.names("attribution"))
     assert set(found["datasets"]) == set(registry.names("data"))
     assert set(found["models"]) == {str(p) for p in sorted(Path("models").glob("*/model.pt"))}

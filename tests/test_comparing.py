@@ -17,6 +17,7 @@ from tests.table_runs import BOXES, MARKS, TRUTH, table_run
 from xaimed.comparing import RunComparison, compare_runs
 from xaimed.errors import InputError
 from xaimed.run import Run
+from xaimed.unanswered import INTENDED
 
 CASES = "abcdefghij"
 OLD = (0.8, 0.6, 0.3, 0.4, 0.9, 0.5, 0.2, 0.1, 0.45, 0.3)
@@ -95,6 +96,23 @@ def test_lesions_that_one_model_alone_finds(tmp_path: Path) -> None:
     assert lesions == {("a", "earlier"), ("b", "new")}
     left = next(e for e in found.estimates if e.name.startswith("cases left out"))
     assert (left.numerator, left.denominator) == (1, 5)  # case c has no output
+
+
+def test_an_answer_that_a_missing_output_could_turn_is_not_given(tmp_path: Path) -> None:
+    """The new model is silent on six positives that the earlier one finds, and right on all others."""
+    rows = "".join(f"{i},p{i},{i % 2},X\n" for i in range(40))
+    truth = "case,patient,label,site\n" + rows
+    old = "case,score\n" + "".join(f"{i},{(0.3, 0.9, 0.3, 0.2)[i % 4]}\n" for i in range(40))
+    said = ["" if i % 4 == 1 and i < 24 else (0.1, 0.9)[i % 2] for i in range(40)]
+    new = "case,score\n" + "".join(f"{i},{score}\n" for i, score in enumerate(said))
+    first, second = table_run(tmp_path / "old", truth, old), table_run(tmp_path / "new", truth, new)
+    found = compare_runs(first, second, margin=0.05)
+    assert (found.answer, found.exit_code) == ("NOT ASSESSED", 1)
+    whole = {INTENDED in e.rule: e for e in found.estimates
+             if e.name == "difference in sensitivity: new - earlier"}
+    # Of 20 positives the new model finds the 14 it answered; the earlier one ten.
+    assert (whole[True].numerator, whole[True].denominator) == (14 - 10, 20)
+    assert "positive from 0.5 up" in whole[False].rule
 
 
 def altered(folder: Path, source: Path, table: str, change: Callable[[pd.DataFrame], object]) -> Run:

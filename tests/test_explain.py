@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.attribution.networks import SIZE, images, scene, small_cnn
 from xaimed.attribution import GradCAM, Saliency
-from xaimed.errors import InputError, NotFound, PlanError, TargetError
+from xaimed.errors import InputError, ModelError, NotFound, PlanError, TargetError
 from xaimed.explain import explain, maps_of, method_of
 from xaimed.scene import Scene
 from xaimed.targets import Target
@@ -77,6 +78,27 @@ def test_an_unknown_method_names_the_nearest() -> None:
         method_of(GradCAM)  # type: ignore[arg-type]
 
 
+def test_a_default_method_that_cannot_explain_is_left_out_with_a_warning_and_a_given_one_is_refused() -> None:
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 2))
+    with pytest.warns(UserWarning, match=r"grad_cam is left out: .*no layer gives a feature map"):
+        (found,) = explain(flat, images(2), targets=[0, 1])
+    assert found.method == "integrated_gradients"
+    assert len(found) == 2
+    assert [one.method for one in explain(small_cnn(), images(1))] == ["grad_cam", "integrated_gradients"]
+    with pytest.raises(ModelError, match="no layer gives a feature map"):
+        explain(flat, images(2), ["grad_cam", "integrated_gradients"])
+    sealed = nn.Sequential(nn.Flatten(), Sealed())
+    with pytest.raises(ModelError, match=r"none of grad_cam, integrated_gradients can explain this model \(grad_cam: "):
+        explain(sealed, images(1))
+
+
+class Sealed(nn.Module):
+    """Logits without gradient."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows[:, :2].detach()
+
+
 def test_maps_of_a_scene_go_by_name_and_two_of_a_name_are_refused() -> None:
     view = scene(small_cnn(), images(1))
     [found] = maps_of([view], ["saliency", GradCAM(relu=False)])
@@ -91,3 +113,6 @@ def test_tensors_for_an_xaimed_model_are_refused() -> None:
         explain(Doubling(), images(1))
     with pytest.raises(TargetError, match="expected a name"):
         explain(Doubling(), cases(), targets=[1])
+    for alone in ("d0", 1):
+        with pytest.raises(TargetError, match=r"expected a list with one name or more, such as \['d0'\]"):
+            explain(Doubling(), cases(), targets=alone)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # A later row may import an earlier one and its own, never a later one. Modules in no row stand in MIDDLE.
 RANKS = (
     {"types", "errors"},
-    {"registry", "content", "optional", "stats", "store", "run", "ledger", "mapfile", "tables", "answers"},
+    {"registry", "content", "optional", "stats", "store", "run", "ledger", "curvefile", "mapfile", "tables", "answers"},
     {"imaging", "data", "architectures", "adapters", "attribution", "metrics", "probes", "checks", "viz",
      "targets", "hooks", "perturb", "scene", "sanity", "explain"},
     {"report", "training", "audit", "plan"},
@@ -24,8 +24,8 @@ RANKS = (
 MIDDLE = 2
 # Attribution.to_image() and .plot() are conveniences on the type, and import the pictures when called.
 ALLOWED = {("types", "viz")}
-NO_TORCH = {"types", "errors", "registry", "content", "optional", "stats", "store", "run", "ledger", "mapfile",
-            "tables", "answers", "checks", "report", "viz"}
+NO_TORCH = {"types", "errors", "registry", "content", "optional", "stats", "store", "run", "ledger", "curvefile",
+            "mapfile", "tables", "answers", "checks", "report", "viz"}
 SOURCES = sorted((ROOT / "xaimed").rglob("*.py"))
 
 

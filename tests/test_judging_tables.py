@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from xaimed.data.scoresheet import SheetRequest, read_scoresheet
 from xaimed.errors import XaimedError
 from xaimed.judging_tables import TableAudit, judge_sheet
 from xaimed.metrics.judged import JudgeOptions
+from xaimed.metrics.operating import AMONG
 from xaimed.run import Run
+from xaimed.unanswered import INTENDED
 
 PLAN = '[judging]\nresamples = 40\npositive = "1"\n'
 
@@ -111,6 +114,10 @@ def test_a_bad_table_is_one_line(name: str, tmp_path: Path) -> None:
     ([], "no --truth"), (["--truth", "TRUTH", "--positive", "2"], "unknown class"),
     (["--truth", "TRUTH", "--score-column", "score_nwe"], "did you mean 'score_new'"),
     (["--truth", "TRUTH", "--operating-point", "7"], "expected a number in [0, 1]"),
+    (["--truth", "TRUTH", "--operating-point", "nwe=0.4"], "did you mean 'new'"),
+    (["--truth", "TRUTH", "--operating-point", "new=0.4", "--operating-point", "new=0.5"], "expected one for each"),
+    (["--truth", "TRUTH", "--prevalence", "0"], "expected a number above 0 and below 1"),
+    (["--truth", "TRUTH", "--margin", "0.1", "--score-column", "score_new"], "expected a second one"),
     (["--truth", "TRUTH", "--out", "TAKEN"], "exists and is no run")])
 def test_a_wrong_option_ends_with_two(options: Sequence[str], words: str, tmp_path: Path,
                                       capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,3 +236,72 @@ def test_estimates_are_fit_for_json(tmp_path: Path) -> None:
     for estimate in found.estimates:
         assert estimate.interval
         assert not (math.isnan(estimate.value) and not estimate.interval)
+
+
+def test_each_model_has_its_own_operating_point(tmp_path: Path) -> None:
+    """At 0.3 "new" finds all of a, c, e, i; at 0.6 "old" finds a and e; both answered all but j."""
+    asked = audit(request(tmp_path))
+    own = replace(asked, point=None, points={"new": 0.3, "old": 0.6})
+    found = judge_sheet(own)
+    gaps = [e for e in found.estimates if e.name == "difference in sensitivity: new - old"]
+    assert {e.value for e in gaps} == {4 / 4 - 2 / 4}
+    assert all("own score up (new 0.3, old 0.6)" in e.rule for e in gaps)
+    sensitivity = found.find("sensitivity", AMONG, "model=old")
+    assert sensitivity is not None
+    assert sensitivity.value == 2 / 4
+    points = {e.group: (e.value, e.interval) for e in found.estimates if e.name == "operating point"}
+    assert points == {"all": (0.3, "none: set before the test"), "model=old": (0.6, "none: set before the test")}
+
+
+def test_an_operating_point_that_nobody_set_is_said_beside_each_difference(tmp_path: Path) -> None:
+    found = judge_sheet(replace(audit(request(tmp_path)), point=None))
+    gaps = [e for e in found.estimates if e.name == "difference in specificity: new - old"]
+    assert gaps
+    assert all("positive from 0.5 up, which nobody set" in e.rule for e in gaps)
+
+
+def test_cases_that_a_pair_leaves_out_are_counted_and_judged_as_intended(tmp_path: Path) -> None:
+    """"new" is silent on j, a negative that "old" calls rightly: 4 against 4 of 6 are right, without j 4 and 3 of 5."""
+    found = judge_sheet(audit(request(tmp_path)))
+    left = found.find("cases left out: without an output of both models")
+    assert left is not None
+    assert (left.numerator, left.denominator) == (1, 10)
+    gaps = {INTENDED in e.rule: e.value for e in found.estimates if e.name == "difference in specificity: new - old"}
+    assert gaps == {False: pytest.approx(4 / 5 - 3 / 5), True: pytest.approx(4 / 6 - 4 / 6)}
+
+
+def test_cases_without_a_row_are_no_proof_that_no_output_is_missing(tmp_path: Path) -> None:
+    few = judge_sheet(audit(request(tmp_path, BOXES, MARKS))).find("missing outputs")
+    assert few is not None
+    assert (few.numerator, few.denominator) == (1, 5)
+    many = judge_sheet(audit(request(tmp_path, BOXES, MARKS.replace("e,benign,51,51,71,71,0.7\n", "")))).find(
+        "missing outputs")
+    assert many is not None
+    assert math.isnan(many.value)
+    assert many.interval.startswith("NOT ASSESSED: 2 of 5 cases have no row")
+    told = MARKS.replace("e,benign,51,51,71,71,0.7", "e,,,,,,0\nd,,,,,,0")
+    said = judge_sheet(audit(request(tmp_path, BOXES, told))).find("missing outputs")
+    assert said is not None
+    assert said.numerator == 1
+
+
+def test_a_run_of_many_cases_is_a_few_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """3000 cases in one marker, told by a bar, and still verified; images, maps and reports ask nothing of a case."""
+    truth = "case,patient,label\n" + "".join(f"c{i},p{i},{i % 2}\n" for i in range(3000))
+    scores = "case,score,fold\n" + "".join(f"c{i},{(i * 37 % 101) / 101:.3f},{i % 5}\n" for i in range(3000))
+    predictions, reference = sheet_files(tmp_path, truth, scores)
+    plan, out = tmp_path / "plan.toml", tmp_path / "run"
+    plan.write_text(PLAN)
+    assert main(["audit", "--predictions", str(predictions), "--truth", str(reference), "--plan", str(plan),
+                 "--out", str(out)]) == 0
+    told, bars = capsys.readouterr()
+    assert "judge" in bars
+    assert "scores     predictions (column score); not taken: fold" in told
+    assert len([path for path in out.rglob("*") if path.is_file()]) < 15
+    assert (out / "run.json").stat().st_size < 20_000
+    run = Run.open(out)
+    assert (run.entries("c17"), len(run.cases)) == ((), 3000)
+    assert main(["verify", str(out)]) == 0
+    marker = out / "maps.zarr" / "zarr.json"
+    marker.write_text(marker.read_text().replace("true", "false"))
+    assert main(["verify", str(out)]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,26 @@ def test_the_reader_study_gives_its_known_readers(data_root: Path) -> None:
     readers = np.stack([table[f"Reader{i:02d}_POM"].to_numpy() for i in range(1, 15)])
     assert round(float(np.mean([auc(row, truth)[0] for row in readers])), 3) == 0.779
     assert round(float(auc(readers.mean(axis=0), truth)[0]), 3) == 0.895
+
+
+def test_draws_in_blocks_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Resampling.of([f"p{i}" for i in range(37)], 50, 3).counts
+    drawn = np.random.default_rng(3).integers(0, 37, (50, 37))
+    assert (whole == [np.bincount(row, minlength=37) for row in drawn]).all()
+    monkeypatch.setattr("xaimed.stats.CHUNK", 100)
+    assert (Resampling.of([f"p{i}" for i in range(37)], 50, 3).counts == whole).all()
+
+
+def test_draws_of_many_patients_need_little_more_than_their_counts() -> None:
+    tracemalloc.start()
+    counts = Resampling.of([f"p{i}" for i in range(40_000)], 500).counts
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < counts.nbytes + 150_000_000  # at once it was 20 bytes a count more, 480 MB
+
+
+def test_the_interval_of_draws_names_those_without_a_value() -> None:
+    draws = Resampling.of(["a", "b"], 4)
+    assert draws.interval(np.array([1.0, 2.0, 3.0, 4.0]))[2] == draws.text
+    assert draws.interval(np.array([1.0, np.nan, 3.0, 4.0]))[2] == f"{draws.text}, 1 draws without a value left out"
+    assert draws.interval(np.array([np.nan, np.nan, np.nan, 4.0]))[2] == "none: 3 of 4 draws of patients have no value"

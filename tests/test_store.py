@@ -71,7 +71,7 @@ def test_the_folder_holds_the_files_of_the_design_and_nothing_else(tmp_path: Pat
     path = example.example_run(tmp_path)
     assert {p.name for p in path.iterdir()} == {
         "run.json", "plan.toml", "cases.parquet", "truth.parquet", "predictions.parquet", "scores.parquet",
-        "maps.zarr", "results.json", "findings.json", "log.jsonl"}
+        "maps.zarr", "results.json", "findings.json", "log.jsonl", "curves.parquet"}
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     for name, columns in tables.COLUMNS.items():
         assert list(pd.read_parquet(path / f"{name}.parquet").columns)[: len(columns)] == list(columns)

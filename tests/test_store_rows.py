@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xaimed.errors import NotFound
+from xaimed.errors import NotFound, StoreError
 from xaimed.stats import Results
 from xaimed.store import Store
 
@@ -30,3 +30,16 @@ def test_rows_alone_make_a_run_without_images(tmp_path: Path) -> None:
     assert (run.entries("a"), run.pictured) == ((), False)
     with pytest.raises(NotFound, match="case a: no image was given"):
         run.image("a")
+
+
+def test_rows_stand_by_case_and_a_stranger_is_refused(tmp_path: Path) -> None:
+    row = {"patient": "p", "split": "s", "label": "1", "width": 0, "height": 0, "spacing_mm": math.nan, "digest": "",
+           "synthetic": False}
+    with Store.create(tmp_path / "r", "", {"pictured": False}) as store:
+        store.add_rows({"cases": [{"case": name, **row} for name in "cab"]})
+        assert store.done == {"a", "b", "c"}
+        assert list(store.draft().cases["case"]) == ["a", "b", "c"]
+        store.add_rows({"cases": [{**row, "case": "u", "label": math.nan}]})
+        assert store.draft().cases["label"].isna().all()
+        with pytest.raises(StoreError, match="row of case 'z'"):
+            store.add_rows({"cases": [{"case": "a", **row}], "truth": [{"case": "z"}]})

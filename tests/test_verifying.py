@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.example_run import example_run as make
 from xaimed import ledger
 from xaimed.cli.app import main
+from xaimed.feedback import Opinion, give, journal_of
 from xaimed.report.write import write_reports
 from xaimed.run import Run
 from xaimed.verifying import verify
@@ -45,6 +48,22 @@ def test_an_unchanged_run_is_unchanged(run: Run, capsys: pytest.CaptureFixture[s
 
 def shard(path: Path) -> Path:
     return next(p for p in (path / "maps.zarr" / "ex000" / "image" / "c").rglob("*") if p.is_file())
+
+
+def test_the_feedback_journal_beside_a_run_is_checked(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = journal_of(run)
+    for verdict in ("agree", "not sure"):
+        give(run, Opinion("ex000", "d0", "grad_cam", verdict, "Dr B"))
+    assert main(["verify", str(run.path)]) == 0
+    capsys.readouterr()
+    with closing(sqlite3.connect(journal.path)) as database:
+        database.execute("DROP TRIGGER no_update")
+        database.execute("UPDATE entries SET facts = replace(facts, 'agree', 'wrong place')")
+        database.commit()
+    assert main(["verify", str(run.path)]) == 1
+    said = capsys.readouterr().out
+    assert "journal.sqlite: line 1 does not fit the chain" in said
+    assert "CHANGED: 1 of" in said
 
 
 def test_every_changed_file_is_named(run: Run) -> None:

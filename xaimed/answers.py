@@ -10,6 +10,8 @@ import numpy as np
 from xaimed.types import Case, Floats, Mask, Prediction
 
 FOUND, REFERENCE = "found:", "reference:"
+PIXELS = ("segmentation", "generation", "registration")  # tasks whose answer is in pixels
+DECIDING = ("detection", "classification", "multilabel", "anomaly", "energy")  # tasks with an operating point
 
 
 def planes_of(case: Case, prediction: Prediction) -> dict[str, Floats]:

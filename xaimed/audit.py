@@ -17,21 +17,28 @@ import numpy as np
 import xaimed
 from xaimed.adapters.model import Model
 from xaimed.adapters.reference import reference_mask
+from xaimed.adapters.replanned import with_preprocessing
 from xaimed.adapters.structure import structural
+from xaimed.answers import DECIDING
 from xaimed.attribution.method import Method
 from xaimed.checks.asking import run_checks
 from xaimed.copying import Sampling, copying
+from xaimed.curvefile import KeptCurve
 from xaimed.data.dataset import Selection
 from xaimed.data.split import manifest_digest
 from xaimed.errors import InputError, PlanError
 from xaimed.explain import maps_of, method_of
 from xaimed.imaging.geometry import map_values
-from xaimed.imaging.preprocessing import preprocessing_of
-from xaimed.metrics.explaining import Ground, explanation_metrics, measure_on
+from xaimed.metrics.concordance import concordance
+from xaimed.metrics.explaining import Ground, deletion_curves, explanation_metrics, measure_on
 from xaimed.metrics.judging import JudgeOptions, judge
 from xaimed.metrics.pixelwise import Pooling, measured, pooled
+from xaimed.metrics.probed import CHANGE, probed
+from xaimed.metrics.removal import Removal
 from xaimed.metrics.tuning import tuned_thresholds
 from xaimed.plan import Plan, plan_text, positive_of
+from xaimed.probes.schedule import spread
+from xaimed.probing import Answers, Prober
 from xaimed.sanity import Gate, gate
 from xaimed.scene import Scene
 from xaimed.software import code_digest, versions
@@ -43,8 +50,6 @@ from xaimed.yardsticks import Survey, faithfulness
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 TUNING = 24  # validation cases on which the thresholds of maps are chosen
-# Tasks of which no class of an image is right or wrong: they answer in pixels, or say how real an image looks.
-PIXELS = ("segmentation", "generation", "registration", "discrimination")
 
 
 @dataclass(frozen=True)
@@ -123,19 +128,7 @@ def as_planned(model: Model, plan: Plan) -> Model:
 
     Raises PlanError for a step that does not exist.
     """
-    if not plan.preprocessing:
-        return model
-    steps = _merged(model.file.preprocessing, plan.preprocessing)
-    preprocessing_of(steps)
-    changed: Model = type(model)(replace(model.file, preprocessing=steps), model.network,  # type: ignore[call-arg]
-                                 getattr(model, "device", "cpu"))
-    return changed
-
-
-def _merged(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    nested = {key: _merged(own.get(key, {}), value) if isinstance(value, Mapping) else value
-              for key, value in given.items()}
-    return {**own, **nested}
+    return with_preprocessing(model, plan.preprocessing) if plan.preprocessing else model
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -169,18 +162,34 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
     plan = audit.plan.explaining
     entries: list[tuple[MapEntry, Floats]] = []
     scores: list[Score] = []
+    curves: list[KeptCurve] = []
+    additive = {method.name for method in methods if method.additive}
     with clock("explain"):
         targets = _limited(audit, case, prediction)
         tissue = tissue_of(audit.model, case)
         scenes = audit.model.scenes(case, targets)
         for target, scene, found in zip(targets, scenes, maps_of(scenes, methods), strict=True):
             chosen = explanation_metrics(plan.metrics or None, plan.metric_parameters)
-            scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen)
-            entries += [(_entry(target, name, m.note, m.facts, prediction), scene.place(m.values))
+            removal = Removal(scene)
+            scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen, removal)
+            scores += concordance(scene, found)
+            curves += [curve for curve in deletion_curves(removal, found, chosen) if curve.method != "random_map"]
+            entries += [(_entry(target, name, m.note, m.facts, prediction), scene.laid(m.values, name in additive))
                         for name, m in found.items() if name != "random_map"]
-    scores += structural(audit.model, case, targets)
-    store.add_case(case, prediction, entries, [*scores, *measured(case, prediction)])
+    scores += [*structural(audit.model, case, targets), *measured(case, prediction)]
+    with clock("probes"):
+        answers = _probed(audit, case, prediction, methods)
+    store.add_case(case, replace(prediction, probed=answers.predictions), entries, [*scores, *answers.scores], curves)
     store.log("case", {"case": case.id, "targets": len(targets)})
+
+
+def _probed(audit: Audit, case: Case, prediction: Prediction, methods: Sequence[Method]) -> Answers:
+    """What the model says of the case under the plan's probes, if the plan asks it of this case."""
+    plan, names = audit.plan.probes, [row.case for row in audit.cases.rows]
+    if case.id not in plan.chosen(names):
+        return Answers()
+    method = next((m for m in methods if m.name == plan.method), None) or method_of(plan.method)
+    return Prober(audit.model, plan, audit.plan.seed, method).ask(case, prediction, case.id in plan.explained(names))
 
 
 def _ground(case: Case, target: Target, targets: Sequence[Target], tissue: Mask, methods: Sequence[Method]) -> Ground:
@@ -200,10 +209,7 @@ def _limited(audit: Audit, case: Case, prediction: Prediction) -> list[Target]:
 
 def explained_cases(cases: Selection, plan: Plan) -> tuple[str, ...]:
     """The cases that are explained: all, or as many as the plan says, evenly spread over their order."""
-    names, limit = [row.case for row in cases.rows], plan.explaining.cases
-    if not limit or len(names) <= limit:
-        return tuple(names)
-    return tuple(names[i] for i in np.linspace(0, len(names) - 1, limit).round().astype(int))
+    return spread([row.case for row in cases.rows], plan.explaining.cases)
 
 
 def tissue_of(model: Model, case: Case) -> Mask:
@@ -296,11 +302,14 @@ def _results(audit: Audit, draft: Run, options: JudgeOptions) -> Results:
     task = audit.model.file.task
     # The boxes of a set say to a classifier where its maps should be; it finds none, and is not judged by them.
     truth = draft.truth if task == "detection" else draft.truth[draft.truth["x0"].isna()]
-    found = Results((), {}) if task in PIXELS else judge(
+    found = Results((), {}) if task not in DECIDING else judge(
         draft.cases, truth, draft.predictions, audit.model.file.operating_point, options)
-    parts = pooled(draft.scores, draft.cases, Pooling(options.resamples, options.seed, options.smallest_cell))
+    clean = draft.scores[draft.scores["condition"] == "clean"]
+    parts = pooled(clean, draft.cases, Pooling(options.resamples, options.seed, options.smallest_cell))
     copies = copying(audit.model, audit.cases.dataset, Sampling(seed=options.seed, resamples=options.resamples))
-    return Results((*found.estimates, *parts.estimates, *copies.estimates), {**found.curves, **copies.curves})
+    wanted = {str(row["name"]).removeprefix(CHANGE) for row in audit.plan.criteria}
+    probes = probed(draft, options, audit.model.file.operating_point, wanted)
+    return Results((*found.estimates, *parts.estimates, *copies.estimates, *probes), {**found.curves, **copies.curves})
 
 
 def _judge_options(audit: Audit, draft: Run) -> JudgeOptions:

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,11 +13,13 @@ import numpy as np
 from xaimed.discordance import EARLIER, NEW, Discordant, Duel, discordant, lesion_differences
 from xaimed.drift import Drift, agreements, drifts
 from xaimed.errors import InputError
-from xaimed.metrics.comparison import Contender, Contest, compare, corrected, paired
+from xaimed.metrics.comparison import corrected, paired
 from xaimed.metrics.evidence import Evidence, evidence
 from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.operating import called_positive
-from xaimed.stats import Array, Estimate, Resampling, ratio, wilson
+from xaimed.metrics.pixelwise import directions
+from xaimed.stats import Array, Estimate, Resampling, ratio
+from xaimed.unanswered import Answers, Asked, compare_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def compare_runs(earlier: Run, new: Run, margin: float | None = None) -> RunComp
         raise InputError(f"margin {chosen}; expected a number between 0 and 1, set before the data are seen")
     options = _options(new)
     duel = _duel(earlier, new, options)
-    estimates = [] if duel is None else [*_scored(duel, chosen), *_silent(new, duel)]
+    estimates = [] if duel is None else [*_scored(duel, chosen), *lesion_differences(duel)]
     estimates += _measures(earlier, new, options)
     drift = drifts(earlier, new)
     estimates += agreements(drift, options.resamples, options.seed)
@@ -137,15 +138,6 @@ def _answered(run: Run, positive: str) -> set[str]:
     rows = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()
                            & (run.predictions["target"] == positive) & run.predictions["score"].notna()]
     return set(rows["case"])
-
-
-def _silent(new: Run, duel: Duel | None) -> list[Estimate]:
-    """The share of cases that are left out because one of the models gave no output; none if there is none."""
-    total = len(new.cases)
-    left = total - (len(duel.found[0].cases) if duel is not None else total)
-    low, high = wilson(left, total) if total else (math.nan, math.nan)
-    return [Estimate("cases left out: without an output of both models", left / total, low, high, numerator=float(left),
-                     denominator=float(total), interval="Wilson")] if left else []
 
 
 def refuse_other_data(earlier: Run, new: Run) -> None:
@@ -206,18 +198,29 @@ def operating_point(run: Run) -> float:
 
 
 def _scored(duel: Duel, margin: float | None) -> list[Estimate]:
-    """Differences in AUC, sensitivity, specificity and Brier score, then in lesion sensitivity at each rate."""
-    options, (old, new) = duel.options, duel.found
-    truth, known = old.truth_of(options.positive)
-    kept = np.flatnonzero(known)
-    if not len(kept):
+    """Differences in AUC, sensitivity, specificity and Brier score, and what outputs that are missing leave open."""
+    options, cases = duel.options, duel.runs[1].cases.sort_values("case", kind="stable")
+    known = cases[cases["label"].notna() & (cases["label"] != "")]
+    if not len(known):
         return []
-    patients = [old.patients[i] for i in kept]
-    contest = Contest(truth[kept], patients, options.positive,
-                      Resampling.of(patients, options.resamples, options.seed))
-    contenders = [Contender(name, duel.scores[i][kept], called_positive(e, options.positive, duel.bars[i])[kept])
-                  for name, i, e in ((NEW, 1, new), (EARLIER, 0, old))]
-    return [*compare(contenders, contest, margin), *lesion_differences(duel)]
+    old, new = (_answers(duel, i, list(map(str, known["case"]))) for i in (0, 1))
+    bars = [f"{bar:g}" for bar in duel.bars]
+    text = f"positive from {bars[0]} up" if bars[0] == bars[1] else (
+        f"positive from each one's own score up ({NEW} {bars[1]}, {EARLIER} {bars[0]})")
+    return compare_answers([new, old], Asked(
+        (known["label"] == options.positive).to_numpy(bool), [str(p) for p in known["patient"]], options.positive,
+        options.resamples, options.seed, margin, text))
+
+
+def _answers(duel: Duel, which: int, cases: list[str]) -> Answers:
+    """What one of the runs' models said of the cases, NaN where it gave no output."""
+    run, positive = duel.runs[which], duel.options.positive
+    found = _evidence(run, _answered(run, positive), duel.options)
+    said = dict(zip(found.cases, zip(found.score(positive), called_positive(found, positive, duel.bars[which]),
+                                     strict=True), strict=True))
+    rows = [said.get(case, (math.nan, False)) for case in cases]
+    return Answers((EARLIER, NEW)[which], np.array([score for score, _ in rows], np.float64),
+                   np.array([call for _, call in rows], bool))
 
 
 def _measures(earlier: Run, new: Run, options: JudgeOptions) -> list[Estimate]:
@@ -248,14 +251,7 @@ def _by_case(run: Run) -> pd.DataFrame:
 
 def _lower_is_better(name: str) -> bool:
     measure = name.removeprefix("difference in ").partition(": ")[0]
-    return measure == "Brier score" or _directions().get(measure) == "lower"
-
-
-@cache
-def _directions() -> Mapping[str, str]:
-    from xaimed.metrics.pixelwise import case_metrics
-
-    return {measure: better for metric in case_metrics() for measure, better in metric.measures.items()}
+    return measure == "Brier score" or directions().get(measure) == "lower"
 
 
 def _identity(run: Run) -> dict[str, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from xaimed.metrics.comparison import corrected, paired
+from xaimed.metrics.comparison import LesionContest, compare_lesions
 from xaimed.metrics.evidence import Evidence
 from xaimed.metrics.froc import Steps
 from xaimed.metrics.judged import Judged, JudgeOptions
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 NEW, EARLIER = "new", "earlier"
-RATES = (0.1, 0.25, 0.5, 1.0)
 Which = Literal["new", "earlier"]
 
 
@@ -79,18 +77,9 @@ def lesion_differences(duel: Duel) -> list[Estimate]:
     if not len(found[0].lesions):
         return []
     owners = found[0].patients
-    draws = Resampling.of(owners, options.resamples, options.seed)
     old, new = (Steps.of(duel.matches(i), found[i].located, found[i].located) for i in (0, 1))
-    tested = [paired(f"difference in sensitivity at {rate:g} false positives per image: {NEW} - {EARLIER}",
-                     _gap(old, new, rate), owners, draws)
-              for rate in RATES if min(old.end[0], new.end[0]) >= rate]
-    count = float(len(found[0].lesions))
-    return [replace(e, unit="lesion", rule=f"{options.hit_rules[0]}, {e.rule}", denominator=count)
-            for test in tested for e in corrected([test])]
-
-
-def _gap(old: Steps, new: Steps, rate: float) -> Callable[[Array], Array]:
-    return lambda w: new.at([rate], w)[:, 0] - old.at([rate], w)[:, 0]
+    return compare_lesions(LesionContest({NEW: new, EARLIER: old}, options.hit_rules[0], len(found[0].lesions), owners,
+                                         Resampling.of(owners, options.resamples, options.seed)))
 
 
 def discordant(duel: Duel) -> list[Discordant]:

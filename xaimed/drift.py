@@ -110,7 +110,7 @@ def _same_targets(first: Sequence[MapEntry], second: Sequence[MapEntry]) -> dict
     ours, theirs = ({entry.target: entry for entry in reversed(entries)} for entries in (first, second))
     found = {name: name for name, entry in ours.items() if entry.box is None and name in theirs
              and theirs[name].box is None}
-    ranked = sorted(((-_iou(a.box, b.box), name, other) for name, a in ours.items() for other, b in theirs.items()
+    ranked = sorted(((-iou(a.box, b.box), name, other) for name, a in ours.items() for other, b in theirs.items()
                      if a.box is not None and b.box is not None and a.label == b.label))
     taken: set[str] = set()
     for overlap, name, other in ranked:
@@ -120,7 +120,8 @@ def _same_targets(first: Sequence[MapEntry], second: Sequence[MapEntry]) -> dict
     return found
 
 
-def _iou(a: Edges, b: Edges) -> float:
+def iou(a: Edges, b: Edges) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
     wide, tall = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0.0, wide) * max(0.0, tall)
     union = sum((e[2] - e[0]) * (e[3] - e[1]) for e in (a, b)) - shared
@@ -134,12 +135,12 @@ def _mirrored(run: Run, case: str) -> bool:
 
 
 def _vector(run: Run, case: str, entry: MapEntry, mirrored: bool) -> Vector | None:
-    grid = _laid(run.map(case, entry.target, entry.method), entry.box, mirrored)
+    grid = laid(run.map(case, entry.target, entry.method), entry.box, mirrored)
     useful = np.isfinite(grid).all() and float(np.ptp(grid)) > 1e-9 * float(np.abs(grid).max(initial=0.0))
     return grid.ravel() if useful else None
 
 
-def _laid(values: Floats, box: Edges | None, mirrored: bool) -> Vector:
+def laid(values: Floats, box: Edges | None, mirrored: bool) -> Vector:
     """float64 (GRID, GRID): the map in its box with SURROUND box sizes around it, or the whole map."""
     if box is None:
         grid = cv2.resize(values.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)

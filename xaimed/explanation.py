@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xaimed.errors import InputError
 from xaimed.types import Attribution, Case, Prediction
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
+    from xaimed.attribution.method import Method
     from xaimed.scene import Scene
     from xaimed.targets import Target
-    from xaimed.viz.overlay import Mark
 
-Picture = NDArray[np.uint8]
+METHODS = ("grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap")
+
+
+@runtime_checkable
+class NamesBoxes(Protocol):
+    """A model whose targets are boxes, and which knows the box of a name."""
+
+    def target(self, case: Case, name: str) -> Target:
+        """The target of a name with its class and box."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """A case, what the model says of it, what was explained, and one Attribution a method.
 
-    boxed: the model finds boxes, rather than a class or a number of the whole image.
+    boxed: the model finds boxes, rather than a class or a number of the whole image. left_out: for each method that
+    cannot explain the model the reason.
     """
 
     case: Case
@@ -35,6 +43,7 @@ class Explanation:
     maps: tuple[Attribution, ...]
     operating_point: float
     boxed: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -52,101 +61,67 @@ class Explanation:
         return f"{boxes} at or above the operating point {self.operating_point:.2f}{shown}"
 
 
-def explain_case(model: Model, case: Case, methods: Sequence[str], most: int = 3, names: Sequence[str] = ()
-                 ) -> Explanation:
+def explain_case(model: Model, case: Case, methods: Sequence[str] | None = None, most: int = 3,
+                 names: Sequence[str] = ()) -> Explanation:
     """The maps of the targets of these names, else of the best `most` targets of a case.
 
-    Where no box reaches the operating point its single best box is explained. Raises TargetError, with the known
-    ones, for a name that the model does not know.
+    methods: None stands for those of METHODS that can explain the model. Where no box reaches the operating point its
+    single best box is explained. Raises InputError for `most` below 1, TargetError, with the known ones, for a name
+    that the model does not know, ModelError or TargetError for a given method that cannot explain the model.
     """
-    from xaimed.explain import explain
+    from xaimed.explain import check_served, method_of
 
+    if most < 1:
+        raise InputError(f"at most {most} targets; expected 1 or more")
     prediction = model.predict([case])[0]
-    targets = tuple(_told(prediction, name) for name in names) or tuple(model.targets(case, prediction)[:most])
+    targets = tuple(dict.fromkeys(_told(model, case, prediction, name) for name in names)) or tuple(
+        model.targets(case, prediction)[:most])
     if not targets and prediction.detections:
-        targets = (_told(prediction, prediction.detections[0].name),)
-    asked = _Asked(model, names or targets)
-    maps = explain(asked, [case], methods) if targets else []
+        targets = (_told(model, case, prediction, prediction.detections[0].name),)
+    scenes = model.scenes(case, [target.name for target in targets] if names else targets) if targets else []
+    chosen = [method_of(name) for name in (METHODS if methods is None else methods)]
+    left_out: dict[str, str] = {}
+    made = [_made(method, case, scenes, left_out if methods is None else None) for method in chosen if scenes]
+    check_served(chosen, left_out)
     boxed = bool(prediction.detections) or model.task in ("detector", "segmenter")
-    return Explanation(case, prediction, targets, tuple(maps), model.file.operating_point, boxed)
+    return Explanation(case, prediction, targets, tuple(one for one in made if len(one)), model.file.operating_point,
+                       boxed, left_out)
 
 
-def _told(prediction: Prediction, name: str) -> Target:
+def _told(model: Model, case: Case, prediction: Prediction, name: str) -> Target:
     from xaimed.targets import Target
 
+    if isinstance(model, NamesBoxes):
+        return model.target(case, name)
     found = next((d for d in prediction.detections if d.name == name), None)
     return Target(name, found.label, found.edges) if found else Target(name, name)
 
 
-class _Asked:
-    """A model whose targets were chosen already."""
+def _made(method: Method, case: Case, scenes: Sequence[Scene], left_out: dict[str, str] | None) -> Attribution:
+    from xaimed.attribution.method import attribution
+    from xaimed.explain import served
 
-    def __init__(self, model: Model, targets: Sequence[Target | str]) -> None:
-        self.model, self.targets = model, targets
-
-    def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
-        """The scenes of the chosen targets."""
-        del targets
-        return self.model.scenes(case, self.targets)
+    maps = served(method, scenes, left_out)
+    return attribution(method, [(map_, scene, case.image) for map_, scene in zip(maps, scenes, strict=False)])
 
 
 def write_explanation(found: Explanation, out: Path) -> Path:
-    """The picture `out/<case>.png`; beside it `out/<case>.npz` with the maps, the methods and the targets."""
-    out.mkdir(parents=True, exist_ok=True)
-    picture, table = out / f"{found.case.id}.png", out / f"{found.case.id}.npz"
-    arrays = {f"{a.method}/{target}": a.maps[i] for a in found.maps for i, target in enumerate(a.targets)}
-    fresh = table.with_name(f".{table.stem}.{os.getpid()}.npz")
-    try:
-        np.savez_compressed(fresh, **arrays)  # type: ignore[arg-type]
-        fresh.replace(table)
-    finally:
-        fresh.unlink(missing_ok=True)
-    _write_picture(found, picture)
-    return picture
+    """The picture `out/<case>.png`; beside it `out/<case>.npz` with the maps under "method/target".
 
-
-def _write_picture(found: Explanation, path: Path) -> None:
+    The NPZ also holds "about", the caption, note and facts of each map, as `viz.album.about` gives it.
+    """
     from PIL import Image
 
-    fresh = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    try:
-        Image.fromarray(contact_sheet(found)).save(fresh)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    from xaimed.imaging.export import replacing
+    from xaimed.viz.album import about
+    from xaimed.viz.contact_sheet import contact_sheet
 
-
-def contact_sheet(found: Explanation, height: int = 640) -> Picture:
-    """uint8 (rows * height, columns * width, 3): one row a target; the image with its boxes, then each method."""
-    from xaimed.viz.overlay import draw_boxes, fitted, grey, overlay
-
-    plain, factor = fitted(grey(found.case.image), height)
-    first = draw_boxes(plain, list(_marks(found).values()), factor)
-    rows = []
-    for index, target in enumerate(found.targets):
-        row = [_titled(first, target.name if target.name == target.label else f"{target.name}: {target.label}")]
-        for attribution in found.maps:
-            laid, _ = fitted(overlay(found.case.image, attribution.maps[index], opacity=0.6), height)
-            note = f" ({attribution.notes[index]})" if attribution.notes[index] else ""
-            own = [mark for name, mark in _marks(found).items() if name == target.name]
-            row.append(_titled(draw_boxes(laid, own, factor), attribution.method.replace("_", " ") + note))
-        rows.append(row)
-    whole = rows or [[_titled(first, "no target")]]
-    return np.concatenate([np.concatenate(row, axis=1) for row in whole], axis=0)
-
-
-def _marks(found: Explanation) -> dict[str, Mark]:
-    from xaimed.viz.overlay import Mark
-
-    shown = {t.name for t in found.targets}
-    return {d.name: Mark(d.edges, f"{d.label} {d.score:.2f}",
-                         "detection" if d.score >= found.operating_point else "below")
-            for d in found.prediction.detections if d.score >= found.operating_point or d.name in shown}
-
-
-def _titled(picture: Picture, text: str) -> Picture:
-    import cv2
-
-    bar = np.zeros((28, picture.shape[1], 3), np.uint8)
-    cv2.putText(bar, text, (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
-    return np.concatenate([bar, picture], axis=0)
+    out.mkdir(parents=True, exist_ok=True)
+    picture = out / f"{found.case.id}.png"
+    named = {f"{one.method}/{target}": (one, index) for one in found.maps for index, target in enumerate(one.targets)}
+    arrays = {name: one.maps[index] for name, (one, index) in named.items()}
+    with replacing(picture.with_suffix(".npz")) as file:
+        np.savez_compressed(file, about=about(named), **arrays)  # type: ignore[arg-type]
+    with replacing(picture) as file:
+        Image.fromarray(contact_sheet(found)).save(file, "png")
+    return picture

@@ -35,6 +35,11 @@ def frozen(module: nn.Module) -> Iterator[nn.Module]:
                 weight.requires_grad = flag
 
 
+def versions(module: nn.Module) -> int:
+    """A number that grows whenever a weight or a buffer of the module is written to."""
+    return sum(tensor._version for tensor in (*module.parameters(), *module.buffers()))
+
+
 @contextmanager
 def seeds_kept(device: torch.device) -> Iterator[None]:
     """Random numbers drawn inside, on the CPU or on `device`, are given back afterwards."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 NONE: Mapping[str, Floats] = MappingProxyType({})
+BARE: Mapping[str, Any] = MappingProxyType({"channels": 0, "entries": ()})
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,10 @@ def read_planes(folder: Path) -> dict[str, Floats]:
     return {str(row["name"]): part * np.float32(row["scale"]) for row, part in zip(rows, values, strict=True)}
 
 
-def write_unpictured(folder: Path) -> None:
-    """Write the group of a case of which neither an image nor a map was given."""
-    folder.mkdir()
-    node = {"zarr_format": 3, "node_type": "group", "attributes": {"channels": 0, "entries": []}}
-    (folder / "zarr.json").write_text(json.dumps(node), encoding="utf-8")
+def write_unpictured(maps: Path) -> None:
+    """Mark the group of all cases as one of which neither an image nor a map was given: no case has a folder then."""
+    node = {"zarr_format": 3, "node_type": "group", "attributes": {"unpictured": True}}
+    (maps / "zarr.json").write_text(json.dumps(node), encoding="utf-8")
 
 
 def _array(group: zarr.Group, name: str, values: NDArray[np.generic], one_chunk: bool) -> None:
@@ -139,18 +139,23 @@ def read_map(folder: Path, target: str, method: str) -> Floats:
     if wanted not in names:
         raise unknown(f"map of case {folder.name}", wanted, names)
     index = names.index(wanted)
-    values = _values(folder, "maps", index)
-    return values.astype(np.float32) * np.float32(rows[index]["scale"])
+    values = _values(folder, "maps", index).astype(np.float32)
+    values *= np.float32(rows[index]["scale"])  # in place: a mammogram's map holds 55 MB
+    return values
 
 
 def read_image(folder: Path) -> Floats:
     """float32 (C, H, W) in [0, 1]: the image as stored with 16 bits. Raises NotFound where none was given."""
-    channels = _attributes(folder)["channels"]
-    if not channels:
+    values = read_pixels(folder).astype(np.float32) / np.float32(65535.0)
+    return values[None] if _attributes(folder)["channels"] == 1 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def read_pixels(folder: Path) -> NDArray[np.uint16]:
+    """uint16 (H, W), or (H, W, C) for C channels: the image as it is stored, 65535 for 1.0. Raises as read_image."""
+    if not _attributes(folder)["channels"]:
         raise NotFound(f"case {folder.name}: no image was given: this run was made from tables of outputs alone; "
                        "expected a run of `xaimed audit MODEL --dataset NAME`")
-    values = _values(folder, "image", None).astype(np.float32) / np.float32(65535.0)
-    return values[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    return np.asarray(_values(folder, "image", None), np.uint16)
 
 
 def _values(folder: Path, name: str, index: int | None) -> NDArray[np.generic]:
@@ -165,6 +170,8 @@ def _values(folder: Path, name: str, index: int | None) -> NDArray[np.generic]:
 
 def _attributes(folder: Path) -> Mapping[str, Any]:
     if not folder.is_dir():
+        if _unpictured(folder.parent):
+            return BARE
         raise NotFound(f"{folder}: no maps of case {folder.name!r}; expected one of the run's cases")
     try:
         found = json.loads((folder / "zarr.json").read_bytes())["attributes"]
@@ -173,6 +180,13 @@ def _attributes(folder: Path) -> Mapping[str, Any]:
         raise KeyError("entries")
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise _damaged(folder / "zarr.json", problem) from problem
+
+
+def _unpictured(maps: Path) -> bool:
+    try:
+        return bool(json.loads((maps / "zarr.json").read_bytes())["attributes"].get("unpictured"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # then each case has a folder, or its maps are missing
 
 
 def _damaged(path: Path, problem: BaseException) -> StoreError:

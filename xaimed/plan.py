@@ -10,10 +10,12 @@ from typing import Any
 
 from xaimed.content import folder
 from xaimed.errors import PlanError, unknown
+from xaimed.failure_modes import modes_of, read_modes
 from xaimed.imaging.preprocessing import preprocessing_of
 from xaimed.metrics.criteria import KEYS, Rules, criteria_of, rules_of
 from xaimed.metrics.matching import HIT_RULES
 from xaimed.metrics.yard import Yard
+from xaimed.probes.schedule import Schedule, labels_of, schedule_of
 from xaimed.settings import read_table, settings
 
 
@@ -99,6 +101,9 @@ class Plan:
 
     preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
     ladder: what `audit --all` compares; an audit of one model leaves it aside.
+    probes: the conditions under which the model is asked again; none if nothing is said.
+    failure_modes: rows of the table of failure modes and effects, see failure_modes.Mode; in a file also the path, from
+    the plan's folder, of a TOML file that holds them as [[modes]]. None for those that come with xaimed.
     """
 
     name: str = "quick"
@@ -113,6 +118,8 @@ class Plan:
     verdict: Mapping[str, Any] = field(default_factory=lambda: {k: list(v) for k, v in asdict(Rules()).items()})
     criteria: tuple[Mapping[str, Any], ...] = ()
     ladder: Ladder = field(default_factory=Ladder)
+    probes: Schedule = field(default_factory=Schedule)
+    failure_modes: tuple[Mapping[str, Any], ...] | None = None
 
 
 def open_plan(name: str) -> Plan:
@@ -126,7 +133,7 @@ def open_plan(name: str) -> Plan:
         if name not in plans:
             raise unknown("plan", name, plans)
         path = plans[name]
-    return plan_of(read_table(path, "plan; 'xaimed list plans' names those that come with xaimed"))
+    return plan_of(read_table(path, "plan; 'xaimed list plans' names those that come with xaimed"), path.parent)
 
 
 def plan_for(task: str) -> str:
@@ -147,22 +154,39 @@ def positive_of(given: str, classes: Sequence[str], card: Mapping[str, Any]) -> 
     return known[0] if known else ""
 
 
-def plan_of(table: Mapping[str, Any]) -> Plan:
-    """The plan of a parsed TOML table."""
+def plan_of(table: Mapping[str, Any], beside: Path | None = None) -> Plan:
+    """The plan of a parsed TOML table. beside: the folder from which it names other files, by default the present."""
     values = dict(table)
+    if values.get("failure_modes") not in (None, "none"):
+        values["failure_modes"] = _failure_modes(values["failure_modes"], beside or Path())
     values["judging"] = settings(Judging, values.get("judging", {}), "judging")
     values["scope"] = settings(Scope, values.get("scope", {}), "scope")
     values["verdict"] = {key: list(v) for key, v in asdict(rules_of(values)).items()}
     values["explaining"] = _explaining(values.get("explaining", {}))
     values["ladder"] = settings(Ladder, values.get("ladder", {}), "ladder")
+    values["probes"] = schedule_of(values.get("probes", {}))
     plan = settings(Plan, values, "plan")
     for name in ("prevalence", "margin"):
         _refuse_no_share(name, getattr(plan.judging, name))
     preprocessing_of(plan.preprocessing)
     for criterion in plan.criteria:
         _refuse_unknown_keys(criterion)
-    criteria_of({"criteria": plan.criteria})
+    known = labels_of({"probes": asdict(plan.probes)})
+    for read in criteria_of({"criteria": plan.criteria}):
+        if read.probe and read.probe not in known:
+            raise PlanError(str(unknown("probe in criteria", read.probe, known)))
     return plan
+
+
+def _failure_modes(given: object, beside: Path) -> tuple[Mapping[str, Any], ...]:
+    """The rows themselves, so that a run's plan holds them wherever the file is later."""
+    if isinstance(given, str):
+        found = read_modes(beside / given)
+    elif isinstance(given, list | tuple):
+        found = modes_of(given, "failure_modes")
+    else:
+        raise PlanError(f"failure_modes = {given!r}; expected the path of a TOML file, or tables")
+    return tuple({key: list(v) if isinstance(v, tuple) else v for key, v in asdict(mode).items()} for mode in found)
 
 
 def _explaining(table: object) -> Explaining:

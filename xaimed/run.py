@@ -1,7 +1,8 @@
 """Run: a finished run folder, read only.
 
     run.json cases.parquet truth.parquet predictions.parquet scores.parquet results.json findings.json
-    maps.zarr/ plan.toml log.jsonl   and, written later, report.pdf and cases/<case>.pdf
+    maps.zarr/ plan.toml log.jsonl   and, where deletion was measured, curves.parquet
+    and, written later, report.pdf and cases/<case>.pdf
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xaimed import ledger, mapfile, tables
+from xaimed import curvefile, ledger, mapfile, tables
+from xaimed.curvefile import KeptCurve
 from xaimed.errors import InputError, StoreError, unknown
 from xaimed.ledger import Fact
 from xaimed.mapfile import MapEntry
 from xaimed.types import Finding, Floats
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from xaimed.stats import Results
 
@@ -121,6 +125,10 @@ class Run:
         """What maps the case has, in stored order. Raises NotFound for an unknown case."""
         return mapfile.read_entries(self._maps(case))
 
+    def curves(self, case: str) -> tuple[KeptCurve, ...]:
+        """The deletion curves of the case's maps; none where none was measured, or the run is of an earlier version."""
+        return curvefile.read(self.path / curvefile.NAME, case)
+
     def map(self, case: str, target: str, method: str) -> Floats:
         """float32 (H, W), signed, in original pixels. Raises NotFound for an unknown case, target, method."""
         return mapfile.read_map(self._maps(case), target, method)
@@ -134,6 +142,10 @@ class Run:
         """float32 (C, H, W) in [0, 1]. Raises NotFound where no image was given."""
         return mapfile.read_image(self._maps(case))
 
+    def pixels(self, case: str) -> NDArray[np.uint16]:
+        """uint16 (H, W), or (H, W, C) for C channels: the image as stored, 65535 for 1.0. Raises as image."""
+        return mapfile.read_pixels(self._maps(case))
+
     def planes(self, case: str) -> dict[str, Floats]:
         """float32 (H, W) by name, as `answers.planes_of` gives them; none for a model that gives classes or boxes."""
         return mapfile.read_planes(self._maps(case))
@@ -146,10 +158,14 @@ class Run:
         """Append an event to the log of a finished run, such as a report that was written."""
         ledger.append(self.path / "log.jsonl", event, facts)
 
+    @cached_property
+    def _names(self) -> dict[str, None]:
+        """The cases in stored order; a look-up costs the same for any number of them."""
+        return dict.fromkeys(map(str, self.cases["case"]))
+
     def _maps(self, case: str) -> Path:
-        names = list(self.cases["case"])
-        if case not in names:
-            raise unknown("case", case, names[:20])
+        if case not in self._names:
+            raise unknown("case", case, list(self._names)[:20])
         return self.path / "maps.zarr" / case
 
     def _json(self, name: str) -> Any:

@@ -54,7 +54,8 @@ class Scene:
     score: (B, C, h, w) to (B,), differentiable, on the logit scale, for any batch size.
     similarity: (B, C, h, w) to (B,) in [0, 1] without gradient: how much of the prediction is left.
     network: the module, in eval mode. layers: modules whose output is a feature map (B, K, h', w').
-    place: float32 (h, w) on the window to float32 (H, W) in original pixels, 0 outside.
+    place: float32 (h, w) on the window to float32 (H, W) in original pixels, 0 outside. spread: the same for values
+    that add up to a whole, whose sum it keeps; None where `place` does.
     chunk: how many images one forward pass may hold.
     joint, column: what the scenes of one image share, with this scene's place in it; None where each scene has its
     own image. Scenes with the same `joint` object have the same `image`, `tissue`, `network` and `layers`.
@@ -78,3 +79,8 @@ class Scene:
     column: int = 0
     layer: str = ""
     evidence: Callable[[Tensor], Tensor] | None = None
+    spread: Callable[[Floats], Floats] | None = None
+
+    def laid(self, values: Floats, additive: bool = False) -> Floats:
+        """float32 (H, W) in original pixels: values (h, w) on the window; of additive ones the sum stays."""
+        return ((additive and self.spread) or self.place)(values)

@@ -26,6 +26,8 @@ def read_table(path: Path, what: str) -> dict[str, Any]:
 def settings(kind: type[T], table: object, where: str) -> T:
     """A dataclass of `kind` whose fields are the table's; lists become tuples, whole numbers fit float fields.
 
+    TOML has no null: "none" stands for None where a field may be None.
+
     Raises PlanError for an unknown key, with the nearest name, a missing one, or a value of another type.
     """
     if not isinstance(table, Mapping):
@@ -35,8 +37,8 @@ def settings(kind: type[T], table: object, where: str) -> T:
     for key, value in table.items():
         if key not in known:
             raise PlanError(str(unknown(f"key in {where}", str(key), known)))
-        optional = "None" in str(known[key].type)
-        values[key] = None if value is None and optional else _fitting(value, known[key].default, f"{where}.{key}")
+        absent = "None" in str(known[key].type) and value in (None, "none")
+        values[key] = None if absent else _fitting(value, known[key].default, f"{where}.{key}")
     try:
         return kind(**values)
     except TypeError as error:

@@ -248,10 +248,16 @@ class Resampling:
     @cached_property
     def counts(self) -> NDArray[np.uint16]:
         """uint16 (resamples, patients): how often each patient is in each draw."""
-        size = len(self.patients)
-        drawn = np.random.default_rng(self.seed).integers(0, size, (self.resamples, size))
-        flat = drawn + size * np.arange(self.resamples)[:, None]
-        return np.bincount(flat.ravel(), minlength=size * self.resamples).reshape(-1, size).astype(np.uint16)
+        size, rng = len(self.patients), np.random.default_rng(self.seed)
+        counts = np.empty((self.resamples, size), np.uint16)
+        step = max(1, CHUNK // size)
+        for start in range(0, self.resamples, step):
+            # Blocks of draws in turn give the same draws as all at once, in a small part of the memory.
+            rows = counts[start:start + step]
+            drawn = rng.integers(0, size, rows.shape)
+            drawn += size * np.arange(len(rows))[:, None]
+            rows[:] = np.bincount(drawn.ravel(), minlength=rows.size).reshape(rows.shape)
+        return counts
 
     def index(self, patients: Sequence[str]) -> NDArray[np.int64]:
         """(n,) the column in `counts` of the patient of each row. Raises InputError for another patient."""
@@ -266,6 +272,14 @@ class Resampling:
         index, step = self.index(patients), max(1, CHUNK // max(1, len(patients)))
         return np.concatenate([statistic(self.counts[i:i + step, index].astype(np.float64))
                                for i in range(0, self.resamples, step)])
+
+    def interval(self, values: Array) -> tuple[float, float, str]:
+        """Percentile limits of the values of the draws, and how they were made; NaN with the reason for none."""
+        low, high = percentile(values)
+        empty = int((~np.isfinite(values)).sum())
+        if low != low:
+            return low, high, f"none: {empty} of {len(values)} draws of patients have no value"
+        return low, high, self.text + (f", {empty} draws without a value left out" if empty else "")
 
 
 def cluster_bootstrap(patients: Sequence[str], statistic: Statistic,
@@ -300,7 +314,9 @@ def proportion(name: str, hits: Array, trials: Array, patients: Sequence[str], d
     value the bootstrap says nothing: then Wilson with the patients as trials, which is wider.
     """
     top, bottom = float(hits.sum()), float(trials.sum())
-    value = top / bottom if bottom else math.nan
+    if not bottom:
+        return Estimate(name, math.nan, numerator=top, denominator=bottom, interval="none: nothing of this kind")
+    value = top / bottom
     counted = [p for p, n in zip(patients, trials, strict=True) if n > 0]
     clusters = len(set(counted))
     if bottom == clusters:

@@ -18,8 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from xaimed import ledger, mapfile, tables
+from xaimed import curvefile, ledger, mapfile, tables
 from xaimed.answers import planes_of
+from xaimed.curvefile import KeptCurve
 from xaimed.errors import StoreError
 from xaimed.ledger import Fact
 from xaimed.mapfile import MapEntry
@@ -49,7 +50,7 @@ class Store:
         self.meta = meta
         self._partial = partial_path(path)
         self._lock = lock
-        self._resumable = True
+        self._given: dict[str, pd.DataFrame] = {}
         self._parts = {p.stem: p for p in sorted((self._partial / "parts").glob("*.json"))}
 
     @classmethod
@@ -81,7 +82,7 @@ class Store:
     @property
     def done(self) -> frozenset[str]:
         """The cases that are stored whole."""
-        return frozenset(self._parts)
+        return frozenset(self._parts) if not self._given else frozenset(map(str, self._given["cases"]["case"]))
 
     def log(self, event: str, facts: Mapping[str, Fact]) -> None:
         """Append one event to the run's hash-chained log, on disk when this returns."""
@@ -89,7 +90,7 @@ class Store:
             ledger.append(self._partial / "log.jsonl", event, facts)
 
     def add_case(self, case: Case, prediction: Prediction, entries: Sequence[tuple[MapEntry, Floats]],
-                 scores: Sequence[Score]) -> None:
+                 scores: Sequence[Score], curves: Sequence[KeptCurve] = ()) -> None:
         """Store one case, on disk when this returns. Raises StoreError if it is there or the disk is full."""
         if case.id in self._parts:
             raise StoreError(f"case {case.id} is stored already; expected each case once: "
@@ -102,28 +103,25 @@ class Store:
         with _disk(self.path), _undone(folder, part):
             mapfile.write_case(folder, case.image, [e for e, _ in entries], [m for _, m in entries],
                                planes_of(case, prediction))
-            _write(part, ledger.canonical(ledger.plain(rows)))
+            _write(part, ledger.canonical(ledger.plain({**rows, "curves": curvefile.rows(curves)})))
         self._parts[case.id] = part
 
     def add_rows(self, rows: Mapping[str, Sequence[tables.Row]]) -> None:
         """Store all cases of a run at once, as rows of the tables cases, truth, predictions and scores.
 
         They stand in place of whatever a cut-off run left here. No case has an image or a map. This does not wait
-        for the disk after each case, and a run that is not finished is removed: it takes seconds to make again.
+        for the disk, and a run that is not finished is removed: it takes seconds to make again. One marker in
+        maps.zarr says that no case has a map. Raises StoreError for a row of a case that is not among the cases.
         """
-        by_case: dict[str, dict[str, list[tables.Row]]] = {
-            str(row["case"]): {name: [] for name in TABLES} for row in rows["cases"]}
-        for name in TABLES:
-            for row in rows.get(name, ()):
-                by_case[str(row["case"])][name].append(row)
-        self._resumable = False
+        given = {name: sorted(rows.get(name, ()), key=_case_of) for name in TABLES}
+        known = {_case_of(row) for row in given["cases"]}
+        strange = next((case for own in given.values() for case in map(_case_of, own) if case not in known), None)
+        if strange is not None:
+            raise StoreError(f"a row of case {strange!r}, which is not in the table cases; expected one of the run's")
         with _disk(self.path):
             self._forget()
-            for case, own in by_case.items():
-                mapfile.write_unpictured(self._partial / "maps.zarr" / case)
-                part = self._partial / "parts" / f"{case}.json"
-                part.write_text(ledger.canonical(ledger.plain(own)), encoding="utf-8")
-                self._parts[case] = part
+            mapfile.write_unpictured(self._partial / "maps.zarr")
+        self._given = {name: tables.frame(name, own) for name, own in given.items()}
 
     def draft(self, scores: Iterable[Score] = (), results: Results | None = None,
               axis: pd.DataFrame | None = None) -> Run:
@@ -134,8 +132,7 @@ class Store:
         from xaimed.stats import Results
 
         run = Run(self._partial, self._final_meta())
-        for name, rows in self._rows(scores).items():
-            run.__dict__[name] = tables.frame(name, rows)
+        run.__dict__.update(self._tables(scores))
         run.__dict__["results"] = results or Results((), {})
         run.__dict__["findings"] = ()
         if axis is not None:
@@ -147,8 +144,9 @@ class Store:
         """The finished run under its final name. Raises StoreError: disk full or name taken; resume then."""
         _refuse_existing(self.path)
         with _disk(self.path):
-            for name, rows in self._rows(scores).items():
-                tables.write_parquet(self._partial / f"{name}.parquet", tables.frame(name, rows))
+            for name, table in self._tables(scores).items():
+                tables.write_parquet(self._partial / f"{name}.parquet", table)
+            self._write_curves()
             _write(self._partial / "results.json", _results_text(results, axis))
             _write(self._partial / "findings.json", _pretty([asdict(f) for f in findings]))
             self._seal()
@@ -160,7 +158,7 @@ class Store:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-            if not (self._parts and self._resumable):
+            if not self._parts:
                 shutil.rmtree(self._partial, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -168,6 +166,17 @@ class Store:
 
     def __exit__(self, *problem: object) -> None:
         self.close()
+
+    def _tables(self, scores: Iterable[Score]) -> dict[str, pd.DataFrame]:
+        """The tables of the run so far, `scores` added to those of the cases."""
+        if not self._given:
+            return {name: tables.frame(name, rows) for name, rows in self._rows(scores).items()}
+        import pandas as pd
+
+        found = {name: table.copy() for name, table in self._given.items()}
+        if more := tables.score_rows(scores):
+            found["scores"] = pd.concat([found["scores"], tables.frame("scores", more)], ignore_index=True)
+        return found
 
     def _rows(self, scores: Iterable[Score]) -> dict[str, list[tables.Row]]:
         merged: dict[str, list[tables.Row]] = {name: [] for name in TABLES}
@@ -178,17 +187,25 @@ class Store:
         merged["scores"] += tables.score_rows(scores)
         return merged
 
+    def _write_curves(self) -> None:
+        parts = (json.loads(self._parts[case].read_bytes()) for case in sorted(self._parts))
+        if curves := [row for part in parts for row in part.get("curves", ())]:
+            curvefile.write(self._partial / curvefile.NAME, curves)
+
     def _final_meta(self) -> dict[str, Any]:
         return {**self.meta, "format": FORMAT_VERSION, "status": "complete"}
 
     def _seal(self) -> None:
         """Write run.json with the digests of all files and the log's head, then log its own digest."""
         names = (*(f"{n}.parquet" for n in TABLES), "results.json", "findings.json", "plan.toml")
-        files = {name: ledger.sha256_file(self._partial / name) for name in names}
+        kept = [name for name in (*names, curvefile.NAME) if name in names or (self._partial / name).is_file()]
+        files = {name: ledger.sha256_file(self._partial / name) for name in kept}
         maps = self._partial / "maps.zarr"
         files |= {f"maps.zarr/{case}": tree_digest(maps / case) for case in sorted(self._parts)}
+        if self._given:
+            files["maps.zarr/zarr.json"] = ledger.sha256_file(maps / "zarr.json")
         end = ledger.append(self._partial / "log.jsonl", "finished", {
-            "cases": len(self._parts), "files": hashlib.sha256(ledger.canonical(files).encode()).hexdigest()})
+            "cases": len(self.done), "files": hashlib.sha256(ledger.canonical(files).encode()).hexdigest()})
         sealed = {**self._final_meta(), "files": files, "log": {"entries": end.index + 1, "head": end.hash}}
         _write(self._partial / "run.json", _pretty(sealed))
         ledger.append(self._partial / "log.jsonl", "sealed", {
@@ -216,6 +233,10 @@ class Store:
             if folder.is_dir() and folder.name not in self._parts:
                 shutil.rmtree(folder)
         self.log("resumed", {"cases": len(self._parts), "torn_bytes": torn})
+
+
+def _case_of(row: tables.Row) -> str:
+    return str(row["case"])
 
 
 def save_report(run: Run, name: str, data: bytes) -> str:

@@ -32,9 +32,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 
 def case_rows(case: Case, prediction: Prediction, scores: Sequence[Score]) -> dict[str, list[Row]]:
-    """The rows of one case for each table: cases, truth, predictions, scores."""
-    return {"cases": [_case_row(case)], "truth": _truth_rows(case),
-            "predictions": _prediction_rows(prediction), "scores": score_rows(scores)}
+    """The rows of one case for each table: cases, truth, predictions (clean, then under each probe), scores."""
+    said = {"clean": prediction, **prediction.probed}
+    return {"cases": [_case_row(case)], "truth": _truth_rows(case), "scores": score_rows(scores),
+            "predictions": [row for name, one in said.items() for row in _prediction_rows(one, name)]}
 
 
 def score_rows(scores: Iterable[Score]) -> list[Row]:
@@ -64,11 +65,11 @@ def class_truth(case: Case) -> list[Row]:
     return [{"case": case.id, "target": "t0", "label": case.label, **_edges((NAN, NAN, NAN, NAN))}]
 
 
-def _prediction_rows(prediction: Prediction) -> list[Row]:
+def _prediction_rows(prediction: Prediction, condition: str) -> list[Row]:
     found: list[Row] = [
-        {"case": prediction.case, "condition": "clean", "target": d.name, "label": d.label,
+        {"case": prediction.case, "condition": condition, "target": d.name, "label": d.label,
          "score": float(d.score), **_edges(d.edges)} for d in prediction.detections]
-    found += [{"case": prediction.case, "condition": "clean", "target": name, "label": name,
+    found += [{"case": prediction.case, "condition": condition, "target": name, "label": name,
                "score": float(score), **_edges((NAN, NAN, NAN, NAN))}
               for name, score in prediction.scores.items()]
     return found
@@ -94,6 +95,8 @@ def frame(name: str, rows: Sequence[Row]) -> pd.DataFrame:
 
 def _cell(row: Row, column: str, kind: str) -> Cell:
     value = row.get(column, "" if column.startswith("group_") else None)
+    if kind == "string" and value != value:
+        return None  # as pandas writes what is not there
     return float(value) if kind == "double" and value is not None else value
 
 

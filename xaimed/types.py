@@ -170,12 +170,14 @@ class Prediction:
     scores: class name to image-level score in [0, 1]; for a detector the best box of that class.
     dense: what a model answers in pixels, float32 (H, W) in original pixels by name: the probability of each class of
     a segmenter, "image" (or "image 0" ...) of a generator, "error" of an autoencoder, "dx" and "dy" in pixels.
+    probed: what it says under each probe, by condition ("noise:0.05"), in the pixels of the case as it is.
     """
 
     case: str
     detections: tuple[Detection, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     dense: Mapping[str, Floats] = field(default_factory=dict)
+    probed: Mapping[str, Prediction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,14 @@ class Attribution:
     notes: tuple[str, ...] = ()
     facts: tuple[Mapping[str, float], ...] = ()
     images: tuple[Floats, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = [f"{case}/{target} {' x '.join(map(str, one.shape))}" for case, target, one
+                 in zip(self.cases[:4], self.targets[:4], self.maps[:4], strict=True)]
+        noted = sum(bool(note) for note in self.notes)
+        return (f"<Attribution {self.caption or self.method}, {len(self)} map{'' if len(self) == 1 else 's'}"
+                f"{': ' if shown else ''}{', '.join(shown)}{', ...' if len(self) > 4 else ''}"
+                f"{f'; {noted} with a note' if noted else ''}>")
 
     @property
     def values(self) -> Floats:

@@ -7,18 +7,16 @@ import math
 import pandas as pd
 import streamlit as st
 
-from dashboards import exam, opinion, parts, shell, viewer, visits
+from dashboards import exam, leaves, opinion, parts, shell, viewer, visits, without
 from dashboards.exam import Choice
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
+from xaimed.report.measures import measure_title
 from xaimed.store import Run
 from xaimed.types import NAME
 from xaimed.viz import marks, wording, worklist
 from xaimed.viz.charts import plain_name
-
-NOT_STORED = ("What the model would say without a region is not stored by this audit: only the area under each "
-              "deletion curve is. ")
 
 
 def case(run: Run) -> None:
@@ -34,14 +32,17 @@ def case(run: Run) -> None:
     with panel:
         target = _target(run, name, entries)
         shown = _method(run, [e for e in entries if target and e.target == target.target])
+    choice = Choice(name, shown.target if shown else "", shown.method if shown else "")
+    # The image before all else: what stands beside it is sent while the browser fetches the pixels.
+    with views:
+        viewer.show(run, choice)
+    with panel:
         if shown:
             _damage(run, name, shown)
+            without.show(run, name, shown)
             _numbers(run, name, shown)
-            _without(run, name, shown)
-        opinion.ask(run, Choice(name, shown.target if shown else "", shown.method if shown else ""))
+        opinion.ask(run, choice)
         _download(run, name)
-    with views:
-        viewer.show(run, Choice(name, shown.target if shown else "", shown.method if shown else ""))
 
 
 def _entries(run: Run, name: str) -> tuple[MapEntry, ...]:
@@ -183,31 +184,19 @@ def _damage(run: Run, name: str, shown: MapEntry) -> None:
             st.error(shell.plain(problem))
 
 
-def _without(run: Run, name: str, shown: MapEntry) -> None:
-    rows = run.scores[(run.scores["case"] == name) & (run.scores["target"] == shown.target)
-                      & (run.scores["method"] == shown.method) & (run.scores["condition"] == "clean")
-                      & run.scores["metric"].astype(str).str.startswith("deletion_auc")]
-    with st.expander("Without this region"):
-        areas = "; ".join(f"{str(row['metric'])[13:-1].replace('_', ' ')} {row['value']:.2f}"
-                          for _, row in rows.iterrows() if math.isfinite(row["value"]))
-        st.caption(NOT_STORED + (f"Mean share of the score left while the highest-ranked pixels are replaced, by "
-                                 f"what replaces them: {areas}." if areas else "None was measured for this map."))
-
-
 def _numbers(run: Run, name: str, shown: MapEntry) -> None:
     table = wording.score_table(run.scores, name, shown.target)
     mine = plain_name(shown.method)
     if mine in table.columns:
         rest = [column for column in table.columns if column not in ("metric", mine)]
-        numbers = {column: st.column_config.NumberColumn(format="%.3f") for column in [mine, *rest]}
-        st.dataframe(table[["metric", mine, *rest]], hide_index=True, column_config=numbers, height=250, key="scores",
-                     alt="Explanation metrics of this target")
+        shown_first = table[["metric", mine, *rest]].assign(metric=table["metric"].map(measure_title))
+        leaves.table(shown_first, "Explanation metrics of this target")
     else:
         st.caption("No explanation metric was measured for this target.")
     facts = [(key, value) for key, value in shown.facts.items() if math.isfinite(value)]
     if facts:
         with st.expander("How this map was made"):
-            st.dataframe(pd.DataFrame(facts, columns=["fact", "value"]), hide_index=True, alt="Facts of this map")
+            leaves.table(pd.DataFrame(facts, columns=["fact", "value"]), "Facts of this map")
 
 
 def _download(run: Run, name: str) -> None:

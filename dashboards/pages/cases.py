@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 NAMES = {"case": "Case", "run": "Run", "outcome": "Outcome", "label": "Reference", "says": "Highest class",
-         "score": "Score", "disagreement": "Methods differ", "trust": "Trust in the maps", "feedback": "Feedback",
+         "score": "Score", "rank_correlation": "Rank correlation of methods", "trust": "Trust in the maps",
+         "feedback": "Feedback",
          "group_site": "Site", "group_view": "View", "group_side": "Side", "group_density": "Density",
          "lesions": "Lesions", "missed": "Missed", "false_positives": "False positives", "energy": "Energy in lesion"}
-ORDERS = {"disagreement": "methods differ", "energy": "energy in lesion", "false_positives": "false positives",
-          "label": "reference"}
+ORDERS = {"rank_correlation": "rank correlation of methods", "energy": "energy in lesion",
+          "false_positives": "false positives", "label": "reference"}
 SIZES = (25, 50, 100, 200)
-ROW_PIXELS, TALLEST = 35, 458
+ROW_PIXELS, FEW, TALLEST = 35, 8, 458  # few rows stand as they are; more fill the window and scroll
 
 
 def cases(run: Run) -> None:
@@ -139,7 +140,7 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64]) -> None:
     here, pages = worklist.page(places, int(st.session_state.get("page_number", 1)), size)
     shown = table.loc[here]
     # The place of the table is above its controls, which decide what it shows.
-    place = st.container()
+    place = st.container(height=TALLEST, border=False, key="worklist_place") if len(shown) > FEW else st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.session_state["page_number"] = min(int(st.session_state.get("page_number", 1)), pages)
         st.number_input(f"Page, of {pages}", 1, pages, key="page_number", width=150)
@@ -157,15 +158,17 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64]) -> None:
 
 def _table(shown: pd.DataFrame) -> None:
     several = shown["run"].nunique() > 1
-    order = [name for name in NAMES if name in shown and (name != "run" or several)]
+    # A measure that no case of this page has is no column: most often the run did not measure it.
+    order = [name for name in NAMES if name in shown and (name != "run" or several)
+             and (name not in ("energy", "rank_correlation") or shown[name].notna().any())]
     order += [name for name in shown if name.startswith("group_") and name not in NAMES]
     columns = {name: st.column_config.Column(NAMES.get(name, _group_name(name))) for name in order}
     columns["score"] = st.column_config.ProgressColumn("Score", format="%.2f", min_value=0.0, max_value=1.0)
-    for name in ("energy", "disagreement"):
+    for name in ("energy", "rank_correlation"):
         columns[name] = st.column_config.NumberColumn(NAMES[name], format="%.2f")
     event = st.dataframe(shown[order].reset_index(drop=True), hide_index=True, column_config=columns, key="worklist",
                          on_select="rerun", selection_mode=["single-row", "single-cell", "single-column"],
-                         height=min(TALLEST, ROW_PIXELS * (len(shown) + 1) + 3),
+                         height="stretch" if len(shown) > FEW else ROW_PIXELS * (len(shown) + 1) + 3,
                          alt="The worklist: one row for each case")
     picked = event["selection"]["rows"] or [row for row, _ in event["selection"]["cells"]]
     if picked:

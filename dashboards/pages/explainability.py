@@ -27,6 +27,9 @@ def explainability(run: Run) -> None:
     event = st.plotly_chart(charts.axis_chart(table), key="axis", config={"displaylogo": False}, on_select="rerun",
                             selection_mode="points", alt="Explainability against accuracy, one point for each method")
     st.caption(HOW)
+    for one in runs:
+        if told := wording.room(one.axis):
+            st.caption(shell.plain(f"{one.path.name}: {told}" if len(runs) > 1 else told))
     downloads.beside("explainability", table, run, lambda _: figures.axis_figure_of(table))
     left, right = st.columns(2, gap="medium")
     with left:

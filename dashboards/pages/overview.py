@@ -34,8 +34,17 @@ def _verdict(run: Run) -> None:
         slots[1].warning("**SYNTHETIC DATA** — a program made these images. Nothing here is evidence about patients.")
     for line in found.lines:
         st.caption(f"Criterion {shell.plain(line)}")
-    for warning in data.get("warnings", []):
-        st.caption(f"Data: {shell.plain(str(warning))}")
+    _warnings([shell.plain(str(warning)) for warning in data.get("warnings", [])])
+
+
+def _warnings(told: list[str]) -> None:
+    """What is to be known of the data: the first line, the others when asked for, so that the numbers stay in sight."""
+    if told:
+        st.caption(f"Data: {told[0]}")
+    if told[1:]:
+        with st.expander(f"{len(told) - 1} more to know of the data"):
+            for warning in told[1:]:
+                st.caption(f"Data: {warning}")
 
 
 def _numbers(run: Run) -> None:
@@ -71,7 +80,7 @@ def _findings(run: Run) -> None:
     st.markdown("##### Findings")
     if not run.findings:
         st.info("No check was run.")
-    with st.container(height=420, border=False):
+    with st.container(height=420, border=False, key="findings"):
         for finding in wording.ordered(run.findings):
             _finding(finding)
 

@@ -26,9 +26,9 @@ function controls(state, act) {
   };
   const button = (text, name, go) => element("button", { type: "button", "aria-label": name, title: name,
     on: { click: go } }, text);
-  const zoom = element("span", { class: "group" }, button("−", "Zoom out", () => act.zoom(1 / 1.25)),
-    button("Fit", "Fit to the pane", act.fit), button("+", "Zoom in", () => act.zoom(1.25)));
-  const help = button("?", "Keys and mouse", act.help);
+  const zoom = element("span", { class: "group" }, button("−", "− zoom out", () => act.zoom(1 / 1.25)),
+    button("Fit", "Fit to the pane", act.fit), button("+", "+ zoom in", () => act.zoom(1.25)));
+  const help = button("?", "? keys and mouse", act.help);
   const { layout, tool, window: preset, invert, linked, ...rest } = made;
   state.bar.replaceChildren(
     element("div", { class: "row" }, layout.root, preset.root, tool.root, zoom, invert.root, linked.root, help),

@@ -68,8 +68,8 @@ function placeBoxes(pane, state, place, choose) {
   if (pane.boxStamp !== stamp) {
     pane.boxStamp = stamp;
     pane.buttons = shown.map((box) => element("button", { class: `box ${box.kind}`, type: "button",
-      "aria-label": box.spoken, title: box.spoken, on: { click: () => choose(pane.view, box) } }, element("span", {},
-      (box.missed ? "missed: " : "") + box.text)));
+      "aria-label": box.spoken, title: box.spoken, on: { click: () => choose(pane.view, box) } },
+      element("span", {}, box.shown)));
     pane.boxes.replaceChildren(...pane.buttons);
     pane.labelSizes = pane.buttons.map((b) => ({ width: b.firstChild.offsetWidth, height: b.firstChild.offsetHeight }));
   }

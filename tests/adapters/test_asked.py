@@ -173,7 +173,7 @@ def test_names() -> None:
 
 def test_a_target_that_does_not_exist_says_what_does(detector: Detector) -> None:
     for name in ("d0:z9", "rpn:d9999", "q:x0"):
-        with pytest.raises(TargetError, match=r"no target .*an edge of one \(d0:x0.*objectness \(rpn:d0\)"):
+        with pytest.raises(TargetError, match=r"unknown target .*an edge of one \(d0:x0.*objectness \(rpn:d0\)"):
             detector.scenes(case(), [name])
     label = detector.predict([case()])[0].detections[0].label
     assert detector.scenes(case(), [f"rpn:{label}", f"{label}:x0"])[1].target == "d0:x0"

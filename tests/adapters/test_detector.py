@@ -282,3 +282,41 @@ def test_log_odds_of_each_row() -> None:
 
 def test_boxes_are_scaled_by_each_side() -> None:
     assert scaled(torch.tensor([[10.0, 20, 30, 40]]), (50, 100), (100, 150)).tolist() == [[15, 40, 45, 80]]
+
+
+def test_a_class_is_the_roi_that_gives_its_score() -> None:
+    """Also where a box of another class suppressed that RoI: the scene's score is the prediction's, class by class."""
+    network = resnet_detector()
+    network.roi_heads.nms_thresh = 0.0  # of boxes that overlap at all the best alone is a detection
+    detector, suppressed = adapted(network), 0
+    for seed in range(3):
+        one = case(seed=seed)
+        found = detector.predict([one])[0]
+        for label, scene in zip(detector.classes, detector.scenes(one, list(detector.classes)), strict=True):
+            with torch.no_grad():
+                score = scene.score(scene.image).sigmoid().item()
+            assert score == pytest.approx(found.scores[label], abs=1e-6)
+            box = next((d for d in found.detections if d.name == scene.target), None)
+            assert scene.target == label if box is None else (box.label, box.score) == (
+                label, pytest.approx(found.scores[label]))
+            if box is None:
+                suppressed += 1
+                edge, behind = detector.scenes(one, [f"{label}:x0", f"rpn:{label}"])
+                assert (edge.target, behind.target) == (f"{label}:x0", f"rpn:{label}")
+    assert suppressed
+
+
+def test_an_unknown_box_names_the_nearest_and_few_of_many(detector: Detector) -> None:
+    one = case()
+    count = len(detector.predict([one])[0].detections)
+    assert count > 12
+    with pytest.raises(TargetError) as caught:
+        detector.scenes(one, ["d999"])
+    said = str(caught.value)
+    assert said.startswith("case p0: unknown target 'd999'; did you mean 'd9'")
+    assert f"boxes more to d{count - 1}" in said
+    assert len(said) < 300
+    with pytest.raises(TargetError, match=r"'d0:x9'; did you mean 'd0:x1' or 'd0:x0'\? known: "):
+        detector.scenes(one, ["d0:x9"])
+    with pytest.raises(TargetError, match="'malignent'; did you mean 'malignant'"):
+        detector.scenes(one, ["malignent"])

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from tests.attribution.networks import Wrapped, small_cnn
 from xaimed import load_model
-from xaimed.attribution import GradCAM, Saliency
+from xaimed.attribution import DeepLIFT, GradCAM, IntegratedGradients, KernelSHAP, Saliency
+from xaimed.attribution.method import Method
 from xaimed.errors import InputError, ModelError, NotFound, TargetError
 from xaimed.scene import Scene
 from xaimed.types import Box, Case
@@ -230,6 +231,21 @@ def test_discriminator_generator_and_registration() -> None:
         field.scenes(one)
 
 
+def test_a_pass_holds_fewer_images_of_a_network_that_keeps_much_for_its_gradient() -> None:
+    """An image of 64 KiB in tanh steps keeps 64 KiB a step: of 2000 steps eight images are just below 1 GiB."""
+    def recurrent(steps: int) -> Given:
+        def run(images: Tensor) -> Tensor:
+            for _ in range(steps):
+                images = images.tanh()
+            return images
+
+        return Given(run)
+
+    for steps, chunk in ((2, 32), (2000, 8)):
+        [scene] = load_model(recurrent(steps), task="generation").scenes(case(side=128))
+        assert scene.chunk == chunk
+
+
 @pytest.mark.parametrize(("name", "words"), [
     ("malignnt", r"did you mean 'malignant'"), ("malignant-scar", "known: "), ("p:malignant", "known: "),
     ("malignant-malignant", "known: ")])
@@ -258,3 +274,34 @@ def test_a_foreign_network_is_asked_about_clearly() -> None:
         load_model(small_cnn(), classes=["a", "b", "c"], preprocessing={"std": 0})
     with pytest.raises(InputError, match="names its own"):
         load_model("model.pt", task="classification")
+
+
+@pytest.mark.parametrize("side", [SIDE, 2 * SIDE, 3 * SIDE + 5, SIDE // 2, 11])
+@pytest.mark.parametrize("method", [IntegratedGradients(baselines=("black",)), KernelSHAP(regions=9, baseline="black"),
+                                    DeepLIFT(baseline="black")], ids=repr)
+def test_additive_maps_add_up_in_original_pixels_whatever_the_resize(method: Method, side: int) -> None:
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 2))
+    model = load_model(net, classes=["n", "y"], preprocessing={"long_side": SIDE, "stretch": None})
+    one = case(side=side)
+    [scene] = model.scenes(one, ["y"])
+    with torch.no_grad():
+        difference = float(scene.score(scene.image) - scene.score(0 * scene.image))
+    made = method(model, [one], ["y"])
+    assert made.maps[0].shape == (side, side)
+    assert float(made.maps[0].sum()) == pytest.approx(difference, abs=1e-4)
+    assert float(made.maps[0].sum()) == pytest.approx(made.facts[0]["f_input"] - made.facts[0]["f_baseline"], abs=1e-4)
+
+
+def test_a_changed_weight_or_buffer_is_seen() -> None:
+    model, one = three(), case()
+    first = model.predict([one])[0].scores
+    with torch.no_grad():
+        model.network[8].weight.mul_(0.5)
+    second = model.predict([one])[0].scores
+    assert second != first
+    model.network[1].running_mean.add_(0.5)
+    third = model.predict([one])[0].scores
+    assert third != second
+    again = Case(id="p1", image=one.image)
+    assert list(third.values()) == pytest.approx(list(model.predict([again])[0].scores.values()))

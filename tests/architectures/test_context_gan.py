@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from xaimed.architectures.context_gan import ContextGAN, build
@@ -38,8 +39,21 @@ def test_a_generator_in_other_words() -> None:
         found = functional.conv2d(found, state[f"{3 * number}.weight"], padding=kernel // 2)
         found = functional.batch_norm(found, *(state[f"{3 * number + 1}.{name}"] for name in
                                                ("running_mean", "running_var", "weight", "bias"))).clamp(min=0)
-    wanted = functional.conv2d(found, state["15.weight"], state["15.bias"], padding=1)
+    wanted = functional.conv2d(found, state["15.weight"], state["15.bias"], padding=1).clamp(min=0)
     assert torch.allclose(made(images), wanted, atol=1e-6)
+
+
+def test_where_a_grey_value_would_be_negative_it_is_exactly_nought() -> None:
+    made, images = network(1), torch.rand(1, 1, 12, 10)
+    generator = made.generators[0]
+    assert isinstance(generator, nn.Sequential)
+    linear, last = generator[:-1](images), generator[-2]
+    assert isinstance(last, nn.Conv2d)
+    with torch.no_grad():
+        last.bias -= linear.median()
+    found = made(images)
+    assert float((found == 0).float().mean()) == pytest.approx(0.5, abs=0.02)
+    torch.testing.assert_close(found, (linear - linear.median()).clamp(min=0))
 
 
 def test_what_a_pixel_sees_grows_by_the_rounds() -> None:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.adapters.stock import adapted, case, resnet_detector
+from tests.attribution.networks import images, small_cnn
 from xaimed import load_model
-from xaimed.attribution import DRISE
+from xaimed.attribution import DRISE, RISE
 from xaimed.attribution.baseline import baseline
 from xaimed.attribution.masks import Grids, Stream
 from xaimed.content import folder
@@ -79,3 +80,10 @@ def test_the_projects_detector_looks_at_the_mass() -> None:
         assert energy[inside].sum() / energy.sum() > 10 * inside.mean(), film.id
         seen += 1
     assert seen == 3
+
+
+def test_on_a_plain_module_it_is_rise() -> None:
+    net, batch = small_cnn(), images(1)
+    ours, theirs = (method(masks=32, error=0.0, cells=4, seed=3)(net, batch, targets=[1]) for method in (DRISE, RISE))
+    assert np.ptp(ours.maps[0]) > 0
+    assert np.array_equal(ours.maps[0], theirs.maps[0])

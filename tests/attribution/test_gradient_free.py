@@ -135,17 +135,18 @@ def test_score_cam_equals_its_definition_at_a_pooled_layer(chunk: int) -> None:
 
 @pytest.mark.parametrize("shape", [(40, 7), (7, 40)])
 @pytest.mark.parametrize("centred", [False, True])
-def test_the_principal_projection_equals_a_full_svd_with_the_sign_of_the_mean(
+def test_the_principal_projection_equals_a_full_svd_with_the_larger_part_above_zero(
     shape: tuple[int, int], centred: bool
 ) -> None:
     rows = torch.randn(*shape, generator=torch.Generator().manual_seed(7)).double() + 0.2
     rows = rows - rows.mean(0) if centred else rows
     _, sizes, right = np.linalg.svd(rows.numpy(), full_matrices=False)
     expected = rows.numpy() @ right[0]
-    expected = expected * np.sign(expected @ rows.numpy().mean(1))
+    below, above = np.square(np.minimum(expected, 0)).sum(), np.square(np.maximum(expected, 0)).sum()
+    expected = expected if above > below else -expected
     for sign in (1, -1):
         projection, share = principal(sign * rows)
-        assert np.allclose(projection, sign * expected, atol=1e-9)
+        assert np.allclose(projection, expected, atol=1e-9)
         assert share == pytest.approx(sizes[0] ** 2 / (sizes**2).sum())
 
 
@@ -224,3 +225,12 @@ def test_the_centre_blob_peaks_in_the_middle_and_has_the_stated_width() -> None:
     inside = abs(np.arange(65) - 32) < 65 / 4
     # Within one standard deviation of a Gaussian cut off at two: erf(1 / sqrt 2) / erf(2 / sqrt 2).
     assert mass[inside].sum() == pytest.approx(0.6827 / 0.9545, abs=0.02)
+
+
+def test_eigen_cam_of_a_layer_below_zero_is_not_blank() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    nn.init.constant_(net[0].weight, -1.0)
+    nn.init.constant_(net[0].bias, -0.1)
+    found = EigenCAM(layer="0").attribute(scene(net, images(1)))
+    assert found.note == ""
+    assert found.values.min() > 0

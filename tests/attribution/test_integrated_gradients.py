@@ -10,6 +10,7 @@ from torch import Tensor
 from tests.attribution.networks import SIZE, Linear, Wrapped, images, scene, small_cnn
 from xaimed.attribution import IntegratedGradients
 from xaimed.attribution.baseline import baseline
+from xaimed.attribution.integrated_gradients import completeness_error
 from xaimed.errors import NotFound, PlanError
 
 
@@ -144,3 +145,22 @@ def test_bad_parameters_are_refused() -> None:
         IntegratedGradients(steps=300)
     with pytest.raises(NotFound, match="did you mean 'blur'"):
         IntegratedGradients(baselines=("blurr",)).attribute(scene(Linear(), images(1)))
+
+
+def test_rounding_of_large_scores_is_no_lack_of_completeness() -> None:
+    net, image = small_cnn(), images(1)
+    plain = IntegratedGradients().attribute(scene(net, image))
+    for offset, factor in ((100.0, 1e-3), (0.0, 1e-7)):
+        found = IntegratedGradients().attribute(scene(Wrapped(
+            lambda x, offset=offset, factor=factor: factor * net(x)[:, 0] + offset), image))
+        assert found.note == ""
+        assert found.facts["evaluations"] <= plain.facts["evaluations"] + 1
+        assert np.allclose(found.values / factor, plain.values, atol=0.02 * np.abs(plain.values).max())
+
+
+def test_the_completeness_error_is_a_share_of_the_difference_at_any_scale() -> None:
+    values = torch.full((2, 2), 0.275)
+    for factor in (1.0, 1e-7):
+        assert completeness_error(factor * values, factor * 2.0, factor) == pytest.approx(0.1, rel=1e-3)
+    assert completeness_error(torch.zeros(2, 2), 5.0, 5.0) == 0.0
+    assert completeness_error(values, 5.0, 5.0) > 1e3

@@ -99,6 +99,20 @@ def test_superpixels_follow_an_edge() -> None:
     assert mixed < straddling / 3
 
 
+@pytest.mark.parametrize("count", [6, 24, 48])
+def test_grey_is_cut_alike_on_one_plane_and_on_three_and_noise_still_has_regions(count: int) -> None:
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    generator = torch.Generator().manual_seed(1)
+    grain = 0.03 * torch.randn(1, 1, 64, 64, generator=generator)
+    image = columns / 128 + torch.exp(-((rows - 20) ** 2 + (columns - 30) ** 2) / 200) + grain
+    one, three = (region_labels(scene(Linear(64), each), each * 0 - 1, (count, "slic"))
+                  for each in (image, image.repeat(1, 3, 1, 1)))
+    assert (one == three).float().mean() > 0.95
+    assert count / 2 <= len(one.unique()) <= 1.2 * count
+    colour = torch.rand(1, 3, 64, 64, generator=generator)
+    assert len(region_labels(scene(Linear(64), colour), colour * 0 - 1, (count, "slic")).unique()) >= count / 2
+
+
 def test_seeds_repeat_and_differ_and_few_evaluations_are_said() -> None:
     view = scene(small_cnn(), images(1))
     made = [

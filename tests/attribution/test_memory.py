@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from xaimed.attribution.memory import Batches, out_of_memory
+from xaimed.attribution.memory import Batches, held_bytes, out_of_memory
 
 
 def fits(limit: int, calls: list[int]) -> object:
@@ -51,3 +51,17 @@ def test_the_real_allocators_error_is_known() -> None:
     assert out_of_memory(caught.value)
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not out_of_memory(RuntimeError("view size is not compatible"))
+
+
+def test_what_a_pass_keeps_for_its_gradient_is_counted_once_a_tensor() -> None:
+    image = torch.rand(1, 1, 32, 32)
+    size = image.numel() * 4
+    for steps in (1, 5, 40):
+        def recurrent(images: torch.Tensor, steps: int = steps) -> torch.Tensor:
+            for _ in range(steps):
+                images = images.tanh()  # keeps its own output, and nothing else
+            return images
+
+        assert held_bytes(recurrent, image) == steps * size
+    assert held_bytes(lambda images: images * images, image) == size, "one tensor that is kept twice"
+    assert held_bytes(lambda images: images.detach() * 2, image) == 0

@@ -199,7 +199,8 @@ class Broken(nn.Module):
         return logits + torch.tensor(torch.nan)
 
 
-@pytest.mark.parametrize("method", [Saliency(), InputXGradient(), GradCAM(layer="0.0"), GradCAM(layer="0.0", relu=False),
+@pytest.mark.parametrize("method", [Saliency(), InputXGradient(), SmoothGrad(samples=3), GradCAM(layer="0.0"),
+                                    GradCAM(layer="0.0", relu=False),
                                     GradientSHAP(samples=4), IntegratedGradients()], ids=repr)
 def test_a_score_that_is_not_finite_is_told_though_its_gradient_is(method: Method) -> None:
     made = method(nn.Sequential(small_cnn(), Broken()), images(2), targets=[0, 1])

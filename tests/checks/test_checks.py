@@ -76,7 +76,7 @@ def test_the_codes_are_stable() -> None:
         "froc_reach": "XM202", "plan_first": "XM203", "sanity_gate": "XM301", "completeness": "XM302",
         "blank_maps": "XM303",
         "proposals": "XM304", "skill": "XM305", "synthetic_data": "XM401", "dataset_warnings": "XM402",
-        "case_mix": "XM403", "probes": "XM601",
+        "case_mix": "XM403", "probes": "XM601", "probe_control": "XM602",
         "subgroup_gap": "XM501", "memorisation": "XM503"}
 
 
@@ -106,6 +106,11 @@ def test_an_operating_point_from_other_data_is_judged_on_any_split() -> None:
     asked(OPERATING_POINT, run_of(training=training, data={"split": "all"}), "pass", "0.42", "'others'")
     tested = {**training, "operating_point_split": "test"}
     asked(OPERATING_POINT, run_of(training=tested, data={"split": "test"}), "fail")
+
+
+@pytest.mark.parametrize("task", ["segmentation", "generation", "registration", "discrimination"])
+def test_what_decides_nothing_has_no_operating_point(task: str) -> None:
+    asked(OPERATING_POINT, run_of(task=task, training={"operating_point_split": "val"}), "not applicable", task)
 
 
 def test_duplicate_images() -> None:
@@ -169,6 +174,8 @@ def test_blank_maps() -> None:
     asked(BLANK_MAPS, run_of(entries={"c0": (good,)}), "pass", "All 1 maps")
     asked(BLANK_MAPS, run_of(entries={"c0": (good, bad)}), "concern", "1 of 2 maps", "ig 1 of 1")
     asked(BLANK_MAPS, run_of(), "not applicable")
+    tables = run_of(pictured=False, entries={"c0": (good, bad)})
+    asked(BLANK_MAPS, tables, "not applicable", "No map was made")  # without a look at any case
 
 
 def test_proposals_are_always_a_stated_concern_for_gradients_on_a_detector() -> None:
@@ -209,6 +216,14 @@ def test_subgroup_gap() -> None:
     far = [cell("site=A", 0.6), cell("site=B", 0.9), cell("view=CC", 0.8), cell("view=MLO", 0.8)]
     found = asked(GAP, run_of(estimates=far), "concern", "1 of 2 comparisons", "site=A", "0.600")
     assert found.evidence["largest_gap"] == pytest.approx(0.3)
+    # The intervals of both groups overlap, that of their difference lies above 0: as measured, or from the limits.
+    apart = [cell("site=A", 0.8), cell("site=B", 0.88)]
+    asked(GAP, run_of(estimates=apart), "concern", "1 of 1 comparisons", "0.080 (0.009 to 0.151)")
+    for low, outcome in ((0.01, "concern"), (-0.01, "pass")):
+        gap = Estimate("gap between groups of site (image AUC malignant)", 0.08, low, 0.15, rule="best minus worst")
+        asked(GAP, run_of(estimates=[*apart, gap]), outcome, f"0.080 ({low:.3f} to 0.150)")
+    many = [cell(f"site={i}", 0.8 if i else 0.88) for i in range(8)]
+    asked(GAP, run_of(estimates=many), "pass", "0 of 1 comparisons")
     small = Estimate("image AUC malignant", math.nan, group="site=B", interval="suppressed: 3 counted, fewer than 10")
     asked(GAP, run_of(estimates=[small]), "NOT ASSESSED", "1 of 1 cells")
     asked(GAP, run_of(estimates=[cell("site=A", 0.8), small]), "NOT ASSESSED", "1 of 2 cells")

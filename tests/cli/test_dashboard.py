@@ -70,7 +70,7 @@ def test_settings_keep_everything_on_this_machine() -> None:
 
 
 LOGIN = """[auth]
-redirect_uri = "https://reader.example.org/oauth2/callback"
+redirect_uri = "https://reader.example.org/oauth2callback"
 cookie_secret = "not a real one"
 client_id = "xaimed"
 client_secret = "not a real one"

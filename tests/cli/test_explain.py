@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +34,10 @@ def test_a_picture_and_the_maps_of_the_best_boxes(tmp_path: Path, capsys: pytest
     assert not any("Doe" in name for name in written)
     maps = np.load(next((tmp_path / "out").glob("*.npz")))
     height, width = np.asarray(Image.open(film)).shape
-    assert {name.split("/")[0] for name in maps.files} == {"grad_cam", "saliency"}
-    assert all(maps[name].shape == (height, width) and np.ptp(maps[name]) > 0 for name in maps.files)
+    names = [name for name in maps.files if name != "about"]
+    assert {name.split("/")[0] for name in names} == {"grad_cam", "saliency"}
+    assert all(maps[name].shape == (height, width) and np.ptp(maps[name]) > 0 for name in names)
+    assert json.loads(str(maps["about"]))["saliency/d0"]["caption"].startswith("Saliency(")
     picture = np.asarray(Image.open(next((tmp_path / "out").glob("*.png"))))
     assert picture.shape[1] >= 3 * 400
     assert "d0" in told
@@ -54,15 +58,66 @@ def test_real_dicom_of_another_origin(data_root: Path, tmp_path: Path) -> None:
     (["none.dcm"], "no file none.dcm"),
     (["film.png", "--methods", "grad_cm"], "did you mean 'grad_cam'"),
     (["text.png"], "text.png"),
+    (["film.png", "--methods", ","], "no method; expected the name of one or more"),
+    (["film.png", "--methods", "grad_cam,grad-cam"], "method grad_cam is given twice"),
+    (["film.png", "--targets", "0"], "'0'; expected a whole number from 1 on"),
+    (["film.png", "--targets", "-2"], "'-2'; expected a whole number from 1 on"),
+    (["film.png", "--out", "film.png"], "film.png is a file; expected a folder"),
+    (["film.png", "--out", "film.png/deeper"], "film.png is a file; expected a folder"),
 ])
 def test_bad_input_is_one_line(arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     _film(tmp_path / "film.png")
     (tmp_path / "text.png").write_text("no picture")
-    code = main(["explain", MODEL, *arguments, "--out", "out"])
+    code = main(["explain", MODEL, "--out", "out", *arguments])
     message = [line for line in capsys.readouterr().err.splitlines() if line.startswith("xaimed")]
     assert code == 2
     assert len(message) == 1
     assert words in message[0]
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_method_without_its_package_is_told_before_anything_is_explained(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if find_spec("zennit") is not None:
+        pytest.skip("zennit is installed")
+    film = _film(tmp_path / "film.png")
+    assert main(["explain", "no-such-model.pt", str(film), "--methods", "grad_cam,lrp"]) == 2
+    assert "pip install 'xaimed[lrp]'" in capsys.readouterr().err
+
+
+def test_one_bad_image_leaves_the_others_and_their_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The key from paths to pseudonyms comes line by line, for every image that was explained."""
+    draw = np.random.default_rng(0)
+    (tmp_path / "b.png").write_text("no picture")
+    for name in ("a.png", "c.png"):
+        Image.fromarray(draw.integers(0, 255, (64, 64), np.uint8)).save(tmp_path / name)
+    model, out = str(folder("models") / "pneumoniamnist-lenet" / "model.pt"), tmp_path / "out"
+    code = main(["explain", model, str(tmp_path), "--methods", "saliency", "--out", str(out)])
+    told = capsys.readouterr()
+    assert code == 2
+    key = [line.partition("  (")[0].split(" -> ") for line in told.out.splitlines()]
+    assert [Path(source).name for source, _ in key] == ["a.png", "c.png"]
+    assert sorted(Path(written) for _, written in key) == sorted(out.glob("*.png"))
+    said = [line for line in told.err.splitlines() if line.startswith("xaimed: ")]
+    assert len(said) == 1
+    assert "b.png" in said[0]
+
+
+@pytest.mark.parametrize("name", ["mednist-rbm", "mednist-elman"])
+def test_a_default_method_that_cannot_explain_the_model_is_left_out(
+        name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(folder("models") / name / "model.pt")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8)).save(tmp_path / "a.png")
+    common = ["explain", model, str(tmp_path / "a.png"), "--targets", "1", "--out", str(tmp_path / "out")]
+    assert main(common) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert len(said) == 1
+    assert said[0].startswith("grad_cam is left out: case c")
+    assert "no layer gives a feature map" in said[0]
+    held = np.load(next((tmp_path / "out").glob("*.npz")))
+    assert {key.partition("/")[0] for key in held.files} == {"about", "integrated_gradients", "gradient_shap",
+                                                             "kernel_shap"}
+    assert main([*common, "--methods", "grad_cam,kernel_shap"]) == 2
+    assert "no layer gives a feature map" in capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_the_wrapped_network_gives_the_same_answer_and_is_explained(
              "--target"]
     assert main([*asked, "malignant-benign", "--target", "probability:benign"]) == 0
     maps = np.load(next((tmp_path / "out").glob("*.npz")))
-    assert maps.files == ["grad_cam/malignant-benign", "grad_cam/probability:benign"]
+    assert sorted(maps.files) == ["about", "grad_cam/malignant-benign", "grad_cam/probability:benign"]
     assert maps["grad_cam/malignant-benign"].shape == (64, 64)
     assert "malignant 0." in capsys.readouterr().out
     assert main([*asked, "malign"]) == 2

@@ -40,14 +40,15 @@ class Seen:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a dashboard of the runs in a folder."""
+def served(folder: Path, port: int = 0, *more: str) -> Iterator[str]:
+    """The address of a dashboard of the runs in a folder; port: 0 for a free one, more: of the command line."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-c", START, "dashboard", str(folder), "--port", str(port),
-                               "--no-browser"], stdout=subprocess.PIPE, text=True, cwd=folder,
-                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+                               "--no-browser", *more], stdout=subprocess.PIPE, text=True, cwd=folder,
+                              env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (
+                                  str(ROOT), os.environ.get("PYTHONPATH", ""))))})
     assert server.stdout is not None
     try:
         assert f"http://127.0.0.1:{port}" in server.stdout.readline()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tests import example_run as example
+from xaimed.metrics.concordance import NAME as CONCORDANCE
 from xaimed.store import Run, Store
 from xaimed.tables import Row
 
@@ -38,6 +39,8 @@ def rows(cases: int) -> dict[str, list[Row]]:
         for method, value in (("grad_cam", first), ("integrated_gradients", second)):
             found["scores"].append({"case": name, "target": "d0", "method": method, "metric": "energy_in_lesion",
                                     "condition": "clean", "seed": 0, "value": value})
+            found["scores"].append({"case": name, "target": "d0", "method": method, "metric": CONCORDANCE,
+                                    "condition": "clean", "seed": 0, "value": first})
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tests import example_run as example
 from xaimed.run import Run
 from xaimed.store import MapEntry, Store
-from xaimed.types import Case, Detection, Prediction
+from xaimed.types import Case, Detection, Prediction, Score
 
 VIEWS = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
 
@@ -25,8 +25,15 @@ def exam_run(folder: Path) -> Run:
         drawn.append(replace(item, case=case))
     with Store.create(folder, example.PLAN, example.meta(drawn, 0)) as store:
         for item in drawn:
-            store.add_case(item.case, item.prediction, item.entries, item.scores)
+            store.add_case(item.case, item.prediction, item.entries, [*item.scores, *ends(item)], item.curves)
         return store.finish(example.results(5), example.findings(5), example.dataset_scores(), example.axis(5))
+
+
+def ends(item: example.Drawn) -> list[Score]:
+    """The two ends of the axis for each deletion area: the map of another patient, and a greedy search."""
+    areas = [score for score in item.scores if score.metric == "deletion_auc[blur]"]
+    return [replace(score, value=value, condition=condition, method=method or score.method) for score in areas
+            for value, condition, method in ((0.7, "other patient", ""), (0.05, "oracle", "oracle"))]
 
 
 def large_run(folder: Path, shape: tuple[int, int] = (4096, 3328)) -> Run:

@@ -64,6 +64,14 @@ def test_from_overview_to_a_map_without_leaving_the_machine(page: tuple[Page, Se
     assert [error for error in seen.errors if "404" not in error] == []
 
 
+def test_the_first_page_has_its_name_as_an_address_too(page: tuple[Page, Seen]) -> None:
+    tab, seen = page
+    tab.goto(f"{seen.address}/overview?run=demo")
+    tab.get_by_text("Findings").first.wait_for()
+    assert tab.get_by_text("Page not found").count() == 0
+    assert tab.get_by_role("link", name="Overview", exact=True).count() == 1
+
+
 def test_an_address_opens_a_case_at_once_and_a_broken_run_is_one_line(page: tuple[Page, Seen]) -> None:
     tab, seen = page
     tab.goto(f"{seen.address}/case?run=demo&case=ex003")

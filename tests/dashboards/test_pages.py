@@ -14,10 +14,12 @@ pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed"
 
 from streamlit.testing.v1 import AppTest
 
+from xaimed.run import Run
+
 pytestmark = pytest.mark.usefixtures("no_cache")
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
 PAGES = ("overview", "cases", "case", "explainability", "performance", "calibration", "subgroups", "robustness",
-         "failures", "provenance", "study")
+         "failures", "feedback", "provenance", "study")
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def test_failed_gate_is_told_in_words_beside_the_map(monkeypatch: pytest.MonkeyP
 
 def shown_by_viewer(at: AppTest) -> dict[str, Any]:
     """What the page hands to the viewer."""
-    (element,) = at.get("bidi_component")
+    element = next(one for one in at.get("bidi_component") if "workstation" in one.proto.component_name)
     found: dict[str, Any] = json.loads(element.proto.mixed.json or element.proto.json)
     return found
 
@@ -150,6 +152,40 @@ def test_without_an_address_the_missed_lesion_comes_first(monkeypatch: pytest.Mo
     at = launched(monkeypatch, folder, "case", run="demo")
     assert shown_by_viewer(at)["case"] == "ex003"
     assert at.selectbox(key="target").value == "m0"
+
+
+def test_what_stands_in_for_the_curves_of_an_older_run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    run = Run.open(folder / "demo")
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert "what is left of the model's answer" in told(at)
+    assert "not stored in this run" not in told(at)
+    (folder / "demo" / "curves.parquet").unlink()
+    area = run.scores[(run.scores["case"] == "ex000") & (run.scores["method"] == "grad_cam")
+                      & (run.scores["metric"] == "deletion_auc[blur]")]["value"].iloc[0]
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert "The steps are not stored in this run" in told(at)
+    assert f"blur {area:.2f}" in told(at)
+    (folder / "demo" / "curves.parquet").write_bytes(b"gone")
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert "curves.parquet: damaged" in told(at)
+    assert shown_by_viewer(at)["case"] == "ex000", "the rest of the page is there"
+
+
+def test_the_table_of_a_map_is_plain_html_that_is_never_markup() -> None:
+    from dashboards import leaves
+
+    def page() -> None:
+        import pandas as pd
+
+        from dashboards import leaves
+
+        leaves.table(pd.DataFrame({"metric": ["<b>x</b>"], "grad cam": [0.12345], "other": [float("nan")]}), "Told")
+
+    at = AppTest.from_function(page).run()
+    (text,) = [element.proto.body for element in at.get("html")]
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+    assert '<td class=first>0.123</td><td>–</td>' in text
+    assert leaves._text(1.0) == "1"
 
 
 def test_a_damaged_map_is_one_line_and_the_image_stays(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

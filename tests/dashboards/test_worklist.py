@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import tracemalloc
@@ -114,6 +115,27 @@ def test_a_journal_that_cannot_be_read_is_one_line_and_the_cases_are_there(monke
     assert any("journal" in warning.value for warning in at.warning)
 
 
+def test_all_that_was_said_stands_on_its_page_and_the_last_word_counts(monkeypatch: pytest.MonkeyPatch,
+                                                                      folder: Path) -> None:
+    assert "No reader has said anything" in told(launched(monkeypatch, folder, "feedback"))
+    run = Run.open(folder / "demo")
+    for verdict, method in (("agree", "grad_cam"), ("wrong place", "grad_cam"), ("not sure", "kernel_shap")):
+        feedback.give(run, feedback.Opinion("ex000", "d0", method, verdict, "Dr B", f"said {verdict}"))
+    at = launched(monkeypatch, folder, "feedback")
+    assert "2 opinions of 1 readers on 1 cases" in told(at)
+    counts, rows = (element.value for element in at.dataframe)
+    assert counts.set_index("method").loc["grad cam"].to_dict() == {
+        "all": 1, "agree": 0, "wrong place": 1, "right for the wrong reason": 0, "not sure": 0}
+    assert list(rows["verdict"]) == ["not sure", "wrong place"]
+    at.toggle(key="earlier_words").set_value(True).run()
+    assert list(at.dataframe[1].value["verdict"]) == ["not sure", "wrong place", "agree"]
+
+
+def test_a_measure_that_was_not_made_is_no_column(monkeypatch: pytest.MonkeyPatch, folder: Path, crowd: Path) -> None:
+    assert "rank_correlation" not in launched(monkeypatch, folder, "cases", run="demo").dataframe[0].value
+    assert "rank_correlation" in launched(monkeypatch, folder, "cases", run=crowd.name).dataframe[0].value
+
+
 def test_the_study_shows_no_name_and_no_answer_of_the_model_first(monkeypatch: pytest.MonkeyPatch,
                                                                 folder: Path) -> None:
     at = launched(monkeypatch, folder, "study")
@@ -173,7 +195,7 @@ def cost(run: Run) -> tuple[float, float, float, int]:
 def test_a_hundred_thousand_cases_cost_little_more_than_a_thousand() -> None:
     few, many = cost(tabled(1000)), cost(tabled(100_000))
     print(f"worklist {few[0]:.2f} -> {many[0]:.2f} s, page {few[1] * 1e3:.1f} -> {many[1] * 1e3:.1f} ms, "
-          f"{few[2]:.2f} -> {many[2]:.2f} MB")
+          f"{few[2]:.2f} -> {many[2]:.2f} MB; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     assert few[3] == many[3] == 50
     assert many[0] < 2.0
     assert many[1] < 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ import torch
 from xaimed.adapters.discriminator import Discriminator
 from xaimed.adapters.loading import load_model
 from xaimed.architectures.dcgan import build
+from xaimed.training.recipe import Schedule
 
 SIDE = 16
 
@@ -82,3 +84,14 @@ def test_the_sheet_has_made_images_over_their_nearest(study: ModuleType, maker: 
     assert picture is not None
     assert picture.shape == (2 * SIDE, study.SHEET * SIDE)
     assert np.array_equal(picture[:SIDE], picture[SIDE:])
+
+
+def test_a_training_that_was_finished_is_not_done_again(study: ModuleType, tmp_path: Path) -> None:
+    test = split(study)
+    recipe = replace(study.RECIPE, schedule=Schedule(epochs=1, images=8, batch=8))
+    examples = study.examples_of(test, "as they are", None, 0)
+    first = study.scores_of(examples, test, recipe, tmp_path)
+    assert first.std() > 0
+    upside_down = [replace(one, label=1 - one.label) for one in examples]
+    assert np.array_equal(study.scores_of(upside_down, test, recipe, tmp_path), first)
+    assert not np.array_equal(study.scores_of(upside_down, test, recipe, tmp_path / "other"), first)

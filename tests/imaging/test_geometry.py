@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xaimed.errors import InputError
 from xaimed.imaging.filters import OFF
-from xaimed.imaging.geometry import map_boxes, map_values, mirror, scaling, translation
+from xaimed.imaging.geometry import map_boxes, map_shares, map_values, mirror, scaling, translation
 from xaimed.imaging.preprocessing import Preprocessing, prepare
 from xaimed.types import Case
 
@@ -110,3 +110,50 @@ def test_identity_and_outside() -> None:
 def test_not_invertible() -> None:
     with pytest.raises(InputError, match="inverted"):
         map_values(np.zeros((4, 4), np.float32), scaling(0, 1), (4, 4))
+
+
+def by_area(values: np.ndarray, affine: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Each prepared pixel's share by the area of its footprint in each original pixel, pixel by pixel."""
+    out = np.zeros(shape)
+    for row, column in np.ndindex(values.shape):
+        x0, y0, x1, y1 = map_boxes(np.array([[column, row, column + 1, row + 1]]), affine)[0]
+        for i, j in np.ndindex(shape):
+            part = max(0, min(x1, j + 1) - max(x0, j)) * max(0, min(y1, i + 1) - max(y0, i))
+            out[i, j] += values[row, column] * part / ((x1 - x0) * (y1 - y0))
+    return out
+
+
+@pytest.mark.parametrize("affine", [scaling(0.5, 0.4), translation(2, 1) @ scaling(0.7, 0.3),
+                                    mirror(12.0) @ scaling(0.5, 0.5)])
+def test_shares_on_a_coarser_grid_are_shares_of_area(affine: np.ndarray) -> None:
+    values = np.random.default_rng(0).normal(size=(9, 11)).astype(np.float32)
+    found = map_shares(values, affine, (10, 12))
+    assert np.allclose(found, by_area(values, affine, (10, 12)), atol=1e-5)
+    assert found.sum() == pytest.approx(values.sum(), abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(20, 120), width=st.integers(20, 120), long_side=st.integers(12, 150),
+       multiple=st.sampled_from([1, 16]), flip=st.booleans())
+def test_shares_keep_their_sum_and_lie_where_values_do(height: int, width: int, long_side: int, multiple: int,
+                                                       flip: bool) -> None:
+    image = blob((height, width), 0.5 * width, 0.4 * height, max(height, width) / 6)
+    steps = Preprocessing(filters=OFF, segment=False, crop=False, long_side=long_side, stretch=None, multiple=multiple)
+    prepared = prepare(Case("a", image[None]), steps)
+    values = np.random.default_rng(0).random(prepared.size).astype(np.float32)
+    affine = mirror(width) @ prepared.affine if flip else prepared.affine
+    found = map_shares(values, affine, prepared.shape)
+    assert found.sum() == pytest.approx(float(values.sum()), rel=1e-4)
+    even = map_shares(np.ones(prepared.size, np.float32), affine, prepared.shape)
+    # An even map stays even, but for the rim where the sizes were rounded.
+    each = np.prod(prepared.size) / np.prod(prepared.shape)
+    assert np.abs(np.median(even) / each - 1) < 0.05
+    smooth = map_values(prepared.image[0][:prepared.size[0], :prepared.size[1]], affine, prepared.shape)
+    shares = map_shares(prepared.image[0][:prepared.size[0], :prepared.size[1]], affine, prepared.shape)
+    assert centre(shares) == pytest.approx(centre(smooth), abs=max(1.0, 1.5 * max(height, width) / long_side))
+
+
+def test_shares_refuse_a_turn() -> None:
+    turned = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    with pytest.raises(InputError, match="turns or flattens"):
+        map_shares(np.ones((3, 3), np.float32), turned, (3, 3))

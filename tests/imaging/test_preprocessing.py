@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xaimed.errors import InputError, PlanError
 from xaimed.imaging.filters import OFF
-from xaimed.imaging.preprocessing import Preprocessing, prepare, without_filters
+from xaimed.imaging.preprocessing import Preprocessing, prepare, preprocessing_of, without_filters
 from xaimed.types import Case
 
 
@@ -31,6 +34,18 @@ def test_crop_leaves_the_margin() -> None:
     x, y = prepared.affine[:2, 2]
     assert x == 0
     assert 10 <= y <= 14, "ten per cent of 80 rows above row 20"
+
+
+def test_none_in_toml_is_no_stretch_and_another_word_is_refused() -> None:
+    """A stretch of 0 spans the whole range of each image: one bright pixel sets the scale of all others."""
+    table = tomllib.loads('stretch = "none"\nsegment = false\ncrop = false\nlong_side = 0\nmultiple = 1')
+    plain = prepare(case(), replace(preprocessing_of(table), filters=OFF))
+    assert preprocessing_of(table).stretch is None
+    np.testing.assert_array_equal(plain.image, case().image)
+    with pytest.raises(PlanError, match="expected float"):
+        preprocessing_of({"stretch": "nothing"})
+    with pytest.raises(PlanError, match="expected bool"):
+        preprocessing_of({"segment": "none"})
 
 
 def test_stretch_spans_the_tissue() -> None:

@@ -69,10 +69,12 @@ def test_reliability_adds_up_and_brier_is_that_of_scikit_learn() -> None:
     observed = np.array(columns["observed"]) * np.array(columns["count"])
     assert observed.sum() == pytest.approx(ranking.positive.sum())
     assert (columns["low"][0], columns["high"][0]) == wilson(round(observed[0]), 30)
-    ece, brier, *_ = errors(ranking, Resampling.of(ranking.patients, 200))
+    ece, brier, _, clean = errors(ranking, Resampling.of(ranking.patients, 200))
     assert brier.value == pytest.approx(brier_score_loss(ranking.positive, scores))
     assert brier.low < brier.value < brier.high
-    assert ece.low < 0.05
+    assert np.isnan(ece.low)
+    assert ece.interval.startswith("none: biased upward")
+    assert clean.low == 0 <= clean.value < ece.value
 
 
 def test_a_fit_undoes_a_known_distortion() -> None:

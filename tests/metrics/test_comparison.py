@@ -11,7 +11,8 @@ from scipy import optimize
 from statsmodels.stats.multitest import multipletests
 
 from xaimed.errors import InputError
-from xaimed.metrics.comparison import Contender, Contest, compare, paired
+from xaimed.metrics.comparison import Contender, Contest, LesionContest, compare, compare_lesions, paired
+from xaimed.metrics.froc import Steps
 from xaimed.metrics.noninferiority import holm, mcnemar, non_inferiority, tango
 from xaimed.metrics.readers import RANDOM, Panel, read_panel
 from xaimed.stats import Estimate, Resampling, delong_covariance, obuchowski_covariance
@@ -161,3 +162,29 @@ def test_a_difference_that_cannot_vary_has_no_interval_and_shows_nothing() -> No
     assert np.isnan(gap.high)
     [answer] = [e for e in found if e.name.startswith("non-inferiority")]
     assert answer.rule.endswith("NOT ASSESSED")
+
+
+def stepped(hits: list[float], alarms: list[float], images: int) -> Steps:
+    """A lesion and, as far as they go, a false alarm on each image."""
+    return Steps(np.arange(len(hits)), np.array(hits), np.arange(len(alarms)), np.array(alarms), np.arange(images))
+
+
+def test_lesion_curves_are_compared_where_both_reach() -> None:
+    # Ten images and lesions. With one false alarm let in, "a" finds 8 of 10, "b" 5; "c" ends at 0.2 per image.
+    a = stepped([0.9] * 8 + [0.1] * 2, [0.95, 0.5, 0.5, 0.5, 0.5], 10)
+    b = stepped([0.9] * 5 + [0.1] * 5, [0.95, 0.5, 0.5, 0.5, 0.5], 10)
+    c = stepped([0.9] * 10, [0.95, 0.5], 10)
+    owners = [f"p{i}" for i in range(10)]
+    contest = LesionContest({"a": a, "b": b, "c": c}, "centre in box", 10, owners, Resampling.of(owners, 50, 0))
+    found = {e.name: e for e in compare_lesions(contest)}
+    at = "difference in sensitivity at {} false positives per image: {}"
+    assert found[at.format(0.1, "a - b")].value == pytest.approx(0.3)
+    assert found[at.format(0.1, "b - c")].value == pytest.approx(-0.5)
+    assert found[f"Holm p ({at.format(0.1, 'a - b')})"].interval == "two-sided p value, Holm over 3 pairs"
+    assert at.format(0.25, "a - b") in found
+    for pair in ("a - c", "b - c"):
+        assert math.isnan(found[at.format(0.25, pair)].value)
+        assert found[at.format(0.25, pair)].interval == "not reached: c ends at 0.2"
+    assert found[at.format(1, "a - b")].interval == "not reached: a ends at 0.5, b ends at 0.5"
+    assert {(e.unit, e.rule, e.denominator) for e in found.values()} == {
+        ("lesion", "centre in box, p by patient bootstrap", 10.0)}

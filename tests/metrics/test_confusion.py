@@ -15,7 +15,7 @@ from xaimed.metrics.decision_curve import worths
 from xaimed.metrics.judging import JudgeOptions, judge
 from xaimed.metrics.partial_auc import partial_area, standardised
 from xaimed.metrics.roc import Ranking
-from xaimed.stats import Results
+from xaimed.stats import Results, wilson
 
 NONE = (np.nan,) * 4
 SCORES = [0.9, 0.8, 0.7, 0.4, 0.6, 0.3, 0.2, 0.2, 0.1, 0.05]
@@ -90,6 +90,19 @@ def test_the_partial_area_at_high_sensitivity_mirrors_the_curve() -> None:
     assert whole.value == pytest.approx((1 + (0.2 * 5 / 7 - 0.02) / (0.2 - 0.02)) / 2)
 
 
+@pytest.mark.parametrize(("turn", "share"), [(1, 1.0), (-1, 0.0)])
+def test_the_partial_area_of_a_perfect_ranking_has_the_interval_of_the_whole_area(turn: int, share: float) -> None:
+    found = classification([turn * s for s in (0.9, 0.8, 0.7, 0.4, 0.3, 0.2, 0.1)], [True] * 4 + [False] * 3)
+    ends = wilson(share * 3, 3)  # three patients have no lesion, four have one
+    for name, limit in (("false positive rate up to 0.1", 0.1), ("sensitivity from 0.8", 0.2)):
+        part = found.find(f"partial AUC malignant ({name})")
+        assert part is not None
+        assert part.interval == "Wilson on 3 patients (no overlap)"
+        by_hand = [(1 + (limit * p - limit**2 / 2) / (limit - limit**2 / 2)) / 2 for p in (share, *ends)]
+        assert (part.value, part.low, part.high) == pytest.approx(by_hand)
+        assert part.high - part.low > 0.2
+
+
 def test_the_line_is_that_of_statsmodels() -> None:
     rng = np.random.default_rng(6)
     chance = rng.uniform(0.05, 0.95, 300)
@@ -115,3 +128,39 @@ def test_no_line_through_classes_that_do_not_overlap() -> None:
     found = {e.name: e for e in lines(Ranking(scores, scores > 0.5, tuple("abcd")))}
     assert np.isnan(found["calibration slope"].value)
     assert "do not overlap" in found["calibration slope"].interval
+
+
+def test_a_slope_that_scores_of_0_and_1_make_is_none() -> None:
+    rng = np.random.default_rng(4)
+    chance = rng.uniform(0.05, 0.95, 120)
+    truth, patients = rng.random(120) < chance, tuple(f"p{i}" for i in range(120))
+    wrong = np.where(np.arange(120) < 12, np.where(truth, 0.0, 1.0), chance)
+    found = {e.name: e for e in lines(Ranking(wrong, truth, patients))}
+    assert "not shown to be above 0" in found["calibration temperature"].interval
+    for name in ("calibration slope", "calibration intercept"):
+        assert np.isnan(found[name].value), name
+        assert found[name].interval == "not defined: made by 12 scores of 0 or 1, whose logit has no bound"
+        assert "12 scores kept in [1e-06, 1 - 1e-06]" in found[name].rule
+    # Where such scores are right they pull nowhere, and the slope stays.
+    sure = np.where(np.arange(120) < 12, np.where(truth, 1.0, 0.0), chance)
+    kept, plain = (lines(Ranking(scores, truth, patients))[0] for scores in (sure, chance))
+    assert kept.value == pytest.approx(plain.value, abs=plain.value - plain.low)
+    assert kept.low > 0
+
+
+def test_no_temperature_is_said_with_the_reason() -> None:
+    rng = np.random.default_rng(5)
+    scores, truth = rng.uniform(0.1, 0.9, 60), rng.random(60) < 0.5
+    found = {e.name: e for e in lines(Ranking(scores, truth, tuple(f"p{i}" for i in range(60))))}
+    assert np.isnan(found["calibration temperature"].value)
+    assert "is not shown to be above 0" in found["calibration temperature"].interval
+
+
+def test_no_part_of_the_brier_score_lies_outside_its_interval() -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        scores = rng.uniform(0, 1, 40)
+        found = classification(scores.tolist(), (rng.random(40) < scores).tolist())
+        for e in found.estimates:
+            if e.name.startswith(("Brier", "ECE")) and e.low == e.low:
+                assert e.low <= e.value <= e.high, e.name

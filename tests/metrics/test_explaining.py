@@ -12,9 +12,10 @@ from xaimed.errors import InputError, NotFound, PlanError
 from xaimed.metrics.completeness import Completeness
 from xaimed.metrics.deletion import Deletion
 from xaimed.metrics.explained import Explained
-from xaimed.metrics.explaining import explanation_metrics, measure
+from xaimed.metrics.explaining import Ground, deletion_curves, explanation_metrics, measure, measure_on
 from xaimed.metrics.insertion import Insertion
 from xaimed.metrics.pointing_game import PointingGame
+from xaimed.metrics.removal import Removal
 
 SIZE = 24
 NAMES = {"deletion", "insertion", "pointing_game", "energy_in_lesion", "energy_lift", "completeness"}
@@ -95,3 +96,21 @@ def test_names_and_directions_are_read_without_torch() -> None:
             f"print(sorted(m.better for m in e({sorted(NAMES)})), 'torch' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == "False"
+
+
+def test_the_curves_behind_the_areas_cost_nothing_more() -> None:
+    counted = Counted(lambda x: x.mean((1, 2, 3)))
+    of = scene(torch.rand(1, 1, SIZE, SIZE), counted)
+    tissue = np.ones((SIZE, SIZE), bool)
+    maps = {"m": Drawn(np.eye(SIZE, dtype=np.float32)), "broken": Drawn(np.full((SIZE, SIZE), np.nan, np.float32))}
+    metrics, removal = [Deletion(fills=("blur", "noise"), steps=4), PointingGame()], Removal(of)
+    areas = {(s.method, s.metric): s.value for s in measure_on(of, maps, Ground(None, tissue), metrics, removal)}
+    passed = counted.images
+    curves = deletion_curves(removal, maps, metrics)
+    assert counted.images == passed
+    assert [(curve.method, curve.metric) for curve in curves] == [("m", "deletion[blur]"), ("m", "deletion[noise]")]
+    for curve in curves:
+        assert curve.left[0] == 1
+        assert (curve.fraction[0], curve.fraction[-1]) == (0, 1)
+        area = areas["m", f"deletion_auc[{curve.fill}]"]
+        assert np.trapezoid(curve.left, curve.fraction) == pytest.approx(area, abs=1e-4)

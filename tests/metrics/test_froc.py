@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
 
 from tests.metrics.drawn_tables import AWAY, BESIDE, HOME, Tables, random_tables, tables, ten_cases
+from xaimed.metrics.criteria import Criterion
+from xaimed.metrics.criteria import judged as judge_criterion
 from xaimed.metrics.evidence import evidence
-from xaimed.metrics.froc import END, METRIC, POINTS, Steps, banded, rate_estimate, sensitivities
+from xaimed.metrics.froc import AT_LEAST, END, METRIC, POINTS, Steps, banded, poisson, rate_estimate, sensitivities
 from xaimed.metrics.judged import Judged, JudgeOptions
 from xaimed.metrics.matching import match
 from xaimed.stats import Estimate, Resampling, Results, wilson
@@ -184,3 +187,29 @@ def test_the_band_holds_the_curve_and_ends_where_it_ends() -> None:
     low, value, high = (np.array(band[name]) for name in ("low", "sensitivity", "high"))
     assert (low <= value + 1e-9).all()
     assert (value <= high + 1e-9).all()
+
+
+def test_the_limits_of_a_count_are_those_of_scipy_and_alike_images_have_them() -> None:
+    assert poisson(7) == pytest.approx((chi2.ppf(0.025, 14) / 2, chi2.ppf(0.975, 16) / 2))
+    made = tables([(f"p{i}", "normal", [], [("malignant", 0.5, AWAY)]) for i in range(5)])
+    patients = list(made.cases["patient"])
+    found = rate_estimate("x", steps_of(made), patients, Resampling.of(patients, 10))
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, *(end / 5 for end in poisson(5))))
+    assert "Poisson" in found.interval
+
+
+def test_what_a_curve_does_not_reach_has_a_lower_bound_that_a_criterion_can_use() -> None:
+    made = tables([(f"p{i}", "malignant" if i < 12 else "normal", [HOME] if i < 12 else [],
+                    [("malignant", 0.9, HOME)] if i < 12 else []) for i in range(24)])
+    found = results(made)
+    name = "CPM, mean sensitivity at 0.125 to 8 false positives per image"
+    whole, bound = found.find(name, CENTRE), found.find(name + AT_LEAST, CENTRE)
+    assert whole is not None
+    assert bound is not None
+    assert math.isnan(whole.value)
+    assert "at least 1.000" in whole.interval
+    assert (bound.value, bound.low) == (1.0, wilson(12, 12)[0])
+    assert "at least 1.000" in sensitivity(found, 0.5, CENTRE).interval
+    for wanted in (name, "sensitivity at 0.5 false positives per image"):
+        for limit, answer in ((0.7, "met"), (0.8, "inconclusive")):
+            assert judge_criterion(Criterion(wanted, limit, on="low", rule=CENTRE), found).answer == answer

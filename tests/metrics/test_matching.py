@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from xaimed.errors import NotFound
 from xaimed.metrics.evidence import Regions
-from xaimed.metrics.matching import DUPLICATE, FALSE, IGNORED, TRUE, centre_inside, hit_test, match, overlap
+from xaimed.metrics.matching import DUPLICATE, FALSE, IGNORED, TRUE, centre_inside, hit_test, hits, match, overlap
 
 HOME = (0.0, 0.0, 10.0, 10.0)
 
@@ -110,3 +114,54 @@ def test_a_higher_threshold_never_changes_what_was_matched_above_it() -> None:
         part = match(lesions, marks.where(marks.scores >= cut), NONE, "centre in box")
         expected = np.where(whole.score >= cut, whole.score, -np.inf)
         assert part.score.tolist() == expected.tolist()
+
+
+def test_of_two_lesions_that_a_mark_covers_alike_its_own_class_counts_in_any_order_of_rows() -> None:
+    lesions = [(0, (0, 0, 10, 10), "benign", np.nan), (0, (8, 0, 18, 10), "malignant", np.nan)]
+    mark = regions((0, (0, 0, 18, 10), "malignant", 0.7))
+    for order in ([0, 1], [1, 0]):
+        found = match(regions(*[lesions[i] for i in order]), mark, NONE, "centre in box")
+        assert [lesions[i][2] for i, score in zip(order, found.score, strict=True) if score == 0.7] == ["malignant"]
+
+
+def test_marks_of_equal_score_find_as_many_lesions_together_as_they_can() -> None:
+    """The closest pair is mark 0 on the left lesion, but mark 1 hits that one alone: 0 has to take the right one."""
+    left, right = (0, (0, 0, 10, 10), "m", np.nan), (0, (4, 0, 14, 10), "m", np.nan)
+    wide, narrow = (0, (1, 0, 11, 10), "m", 0.5), (0, (0, 0, 4, 10), "m", 0.5)
+    for rows in ((left, right), (right, left)):
+        found = match(regions(*rows), regions(wide, narrow), NONE, "centre in box")
+        assert found.score.tolist() == [0.5, 0.5]
+    later = match(regions(left, right), regions(wide, (*narrow[:3], 0.4)), NONE, "centre in box")
+    assert later.score.tolist() == [0.5, -np.inf]
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_no_order_of_rows_changes_what_is_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lesions, marks = _crowd(rng, 6, (np.nan,)), _crowd(rng, 9, (0.3, 0.6, 0.9))
+    first = match(regions(*lesions), regions(*marks), NONE, "IoU >= 0.2")
+    one, other = rng.permutation(6), rng.permutation(9)
+    again = match(regions(*[lesions[i] for i in one]), regions(*[marks[i] for i in other]), NONE, "IoU >= 0.2")
+    assert again.score.tolist() == first.score[one].tolist()
+    assert again.outcome.tolist() == first.outcome[other].tolist()
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_at_one_score_the_number_found_is_that_of_a_maximum_matching(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lesions, marks = regions(*_crowd(rng, 7, (np.nan,))), regions(*_crowd(rng, 7, (0.5,)))
+    mark, lesion = hits(marks, lesions, "centre in box")
+    graph = csr_array((np.ones(len(mark)), (mark, lesion)), shape=(7, 7))
+    most = int((maximum_bipartite_matching(graph, "column") >= 0).sum())
+    assert int(np.isfinite(match(lesions, marks, NONE, "centre in box").score).sum()) == most
+
+
+def _crowd(rng: np.random.Generator, count: int,
+           scores: tuple[float, ...]) -> list[tuple[int, tuple[float, float, float, float], str, float]]:
+    """Boxes of 6 by 6 pixels close to each other; no two are the same."""
+    corners = {(int(x), int(y)) for x, y in rng.integers(0, 10, (60, 2))}
+    chosen = rng.permutation(np.array(sorted(corners)))[:count]
+    return [(0, (float(x), float(y), float(x) + 6, float(y) + 6), str(rng.choice(["m", "b"])),
+             float(rng.choice(scores))) for x, y in chosen]

@@ -83,6 +83,7 @@ def test_a_map_that_shows_nothing_is_not_good_at_keeping_off() -> None:
     for values in (np.zeros((SIDE, SIDE), np.float32), -noise(1), np.full((SIDE, SIDE), np.nan, np.float32)):
         of = replace(view(values, LESION, TISSUE), markers=TISSUE, others=TISSUE)
         assert all(math.isnan(metric(of)[""]) for metric in (OutsideTissue(), OnMarkers(), OtherBoxes()))
+    assert math.isnan(OutsideTissue()(view(noise(1), LESION, np.ones_like(TISSUE)))[""]), "no air to stand on"
     unknown = view(noise(0), LESION, TISSUE)
     assert math.isnan(OnMarkers()(unknown)[""])
     assert math.isnan(OtherBoxes()(unknown)[""])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,12 @@ import pytest
 from tests.example_run import example_run as make
 from xaimed import ledger
 from xaimed.cli.app import main
+from xaimed.report import checking
+from xaimed.report.attachments import scores_csv
 from xaimed.report.checking import check_report
+from xaimed.report.sbom import sbom_attachment
+from xaimed.report.typst import Renderer
+from xaimed.report.write import report_document
 from xaimed.run import Run
 
 pytest.importorskip("pypdf")
@@ -80,6 +87,44 @@ def test_a_flipped_bit_of_a_signed_report_is_found(signed: Path, tmp_path: Path)
         assert check_report(copy).problems, place
 
 
+@pytest.mark.parametrize("name", ["sbom.json", "run.json", "scores.csv"])
+def test_a_changed_byte_of_an_attachment_is_named(plain: Path, tmp_path: Path, name: str) -> None:
+    data, run, copy = (plain / "report.pdf").read_bytes(), Run.open(plain), tmp_path / "report.pdf"
+    size = {"sbom.json": len(sbom_attachment(run).data), "scores.csv": len(scores_csv(run.scores))}
+    wanted = size.get(name) or (plain / name).stat().st_size
+    packed = data.index(b"stream\n", data.index(b"/Size %d/" % wanted)) + 40
+    copy.write_bytes(data[:packed] + bytes([data[packed] ^ 1]) + data[packed + 1:])
+    for problems, words in ((check_report(copy, run).problems, "differs from the run's"),
+                            (check_report(copy).problems, "does not fit its recorded SHA-256")):
+        named = [line for line in problems if "attachment" in line]
+        assert len(named) == 1
+        assert f"attachment {name}: {words}" in named[0]
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"x"])
+def test_a_packed_file_may_end_with_any_byte(end: bytes) -> None:
+    packed = zlib.compress(bytes([end[0] - 1]))  # the check sum behind it ends with 1 plus the sum of the bytes
+    assert packed.endswith(end)
+    head = b"1 0 obj\n<</Length %d/Type/EmbeddedFile/Filter/FlateDecode/Params<</Size 3>>>>\nstream\n" % len(packed)
+    assert checking._unpacked(head + packed + b"\nendstream\nendobj\n") == [zlib.decompress(packed)]
+
+
+def test_a_forged_bill_of_materials_with_a_fitting_seal_is_named(plain: Path, tmp_path: Path) -> None:
+    """Somebody makes the whole report again with one package's version changed by a byte, seal and digests too."""
+    run = Run.open(plain)
+    forged = Run.open(plain)
+    version = forged.meta["versions"]["numpy"]
+    forged.meta = {**forged.meta, "versions": {"numpy": version[:-1] + ("0" if version[-1] != "0" else "1")}}
+    document = report_document(run)
+    parts = tuple(part for part in document.attachments if part.name != "sbom.json")
+    with Renderer() as renderer:
+        made = renderer.pdf(replace(document, attachments=(*parts, sbom_attachment(forged))))
+    (tmp_path / "report.pdf").write_bytes(made)
+    assert check_report(tmp_path / "report.pdf").problems == ()
+    named = [line for line in check_report(tmp_path / "report.pdf", run).problems if "attachment" in line]
+    assert named == ["report.pdf: attachment sbom.json: differs from the run's"]
+
+
 def test_what_is_added_behind_is_found(plain: Path, signed: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.pdf"
     for run in (plain, signed):
@@ -146,6 +191,31 @@ def test_a_clock_that_goes_backwards_is_one_line(plain: Path, tmp_path: Path, mo
     error = capsys.readouterr().err
     assert "2001-01-01T00:00:00Z" in error
     assert error.count("\n") == 1
+
+
+def test_no_report_is_written_where_the_clock_goes_backwards(plain: Path, tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither by a machine that is behind the log, nor into a log that went back before, nor into a broken one."""
+    path = shutil.copytree(plain, tmp_path / "run")
+    (path / "report.pdf").unlink()
+    with monkeypatch.context() as behind:
+        behind.setattr("xaimed.report.write.now", lambda: "2001-01-01T00:00:00Z")
+        assert main(["report", str(path), "--no-cases"]) == 2
+        first = capsys.readouterr().err
+        behind.setattr(ledger, "now", lambda: "2001-01-01T00:00:00Z")
+        Run.open(path).record("report", {})
+    assert main(["report", str(path), "--no-cases"]) == 2
+    second = capsys.readouterr().err
+    log = path / "log.jsonl"
+    log.write_text(log.read_text().replace("report", "Report", 1))
+    assert main(["report", str(path), "--no-cases"]) == 2
+    third = capsys.readouterr().err
+    for error, words in ((first, "the clock of this machine says"), (second, "the clock was set back"),
+                         (third, "does not fit the chain")):
+        assert words in error
+        assert error.count("\n") == 1
+    assert not (path / "report.pdf").exists()
 
 
 def test_what_is_no_report_is_one_line(plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

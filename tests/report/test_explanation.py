@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xaimed.report.blocks import Figure, Table
+from xaimed.report.blocks import Figure, Table, Text
 from xaimed.report.sections.explanation import gate, section
+from xaimed.report.wording import compact
 from xaimed.run import Run
+from xaimed.viz.names import pretty
 
 
 @pytest.fixture
@@ -49,3 +51,30 @@ def test_metrics_that_disagree_are_named(run: Run) -> None:
         (text,) = [b.caption for b in section(run) if isinstance(b, Figure)]
         assert words in text
         assert ("Kendall" in text) == bool(words)
+
+
+def test_metrics_without_room_stand_under_the_axis(run: Run) -> None:
+    assert "Left out" not in repr(section(run))
+    run.__dict__["axis"] = run.axis.assign(left_out="deletion_auc[blur]", no_room=0.25)
+    blocks = section(run)
+    place = next(i for i, b in enumerate(blocks) if isinstance(b, Table) and b.caption == "Explainability and accuracy")
+    told = blocks[place + 1]
+    assert isinstance(told, Text)
+    assert told.text.startswith("Left out of every skill: Deletion AUC (blur). ")
+    assert "Grad-CAM 25 %" in told.text
+
+
+def test_the_metrics_of_many_methods_are_cut_into_tables_of_few(run: Run) -> None:
+    """Ten methods stand in three tables; each method once, with the values that it has alone."""
+    names = [f"method_with_a_long_name_{i}" for i in range(10)]
+    own = run.scores[(run.scores["method"] == "grad_cam") & (run.scores["case"] != "")]
+    copies = [own.assign(method=name, value=own["value"] + i) for i, name in enumerate(names)]
+    run.__dict__["scores"] = pd.concat(copies, ignore_index=True)
+    tables = [b for b in section(run) if isinstance(b, Table) and b.caption.startswith("Explanation metrics")]
+    assert [len(t.columns) - 1 for t in tables] == [4, 3, 3]
+    assert [c.title for t in tables for c in t.columns[1:]] == [pretty(name) for name in names]
+    at = run.scores[(run.scores["metric"] == "pointing_game") & (run.scores["condition"] == "clean")]
+    medians = at.groupby("method")["value"].median()
+    cells = [row[1:] for t in tables for row in t.rows if str(row[0]).startswith("Pointing game")]
+    assert [str(cell).split()[0] for row in cells for cell in row] == [compact(medians[name]) for name in names]
+    assert [bool(t.note) for t in tables] == [False, False, True]

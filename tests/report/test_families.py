@@ -38,6 +38,7 @@ from xaimed.viz.names import pretty
     ("readers with a smaller AUC than a", "reader", "all", "comparison"),
     ("mean image AUC 1 of a reader with a", "image", "all", "comparison"),
     ("deletion_auc[blur]", "case", "method=grad_cam", "explanation"),
+    ("change in image AUC malignant", "image", "probe=noise:0.05", "robustness"),
 ])
 def test_family(name: str, unit: str, group: str, kind: Family) -> None:
     assert family(Estimate(name, 0.5, unit=unit, group=group)) == kind

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -101,6 +103,20 @@ def test_the_card_holds_the_run_s_numbers(reported: Run) -> None:
     values = [v.text or "" for v in ET.fromstring(text).iter(f"{{{NAMESPACE}}}ValueJson")]
     for estimate in reported.results.estimates:
         assert any(f'"estimate":{estimate.value}' in v or f'"value":{estimate.value}' in v for v in values)
+
+
+def test_a_card_of_many_results_fits_a_pdf_string_and_counts_the_rest(reported: Run) -> None:
+    one = reported.results.estimates[0]
+    many = tuple(replace(one, name=f"measure {number}", rule="x" * 150) for number in range(400))
+    longer = copy.copy(reported)
+    vars(longer)["results"] = replace(reported.results, estimates=many)
+    text = model_card(longer)
+    assert 20_000 < len(text) <= 32_767
+    labels = [label.text or "" for label in ET.fromstring(text).iter(f"{{{NAMESPACE}}}Label")]
+    values = [v.text or "" for v in ET.fromstring(text).iter(f"{{{NAMESPACE}}}ValueJson")]
+    shown = sum(label.startswith("measure") for label in labels)
+    assert labels[shown] == "further results, in results.json"
+    assert values[shown] == f'{{"kind":"single","value":{400 - shown}}}'
 
 
 def test_formulas_in_the_csv_are_defused(reported: Run) -> None:

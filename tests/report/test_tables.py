@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -12,10 +13,11 @@ import pytest
 
 from tests import example_run as example
 from tests.report.conftest import text_of
-from xaimed.report.blocks import Block, Column, Document, Heading, Table, Text
+from xaimed.metrics.readers import RANDOM
+from xaimed.report.blocks import Block, Column, Document, Heading, Mono, Pairs, Paper, Table, Text
 from xaimed.report.families import ABREAST, group_tables, rule_tables
 from xaimed.report.sections import cases, comparison, subgroups
-from xaimed.report.typst import Renderer
+from xaimed.report.typst import Renderer, shortened
 from xaimed.report.wording import number, p_value
 from xaimed.run import Run
 from xaimed.stats import Estimate
@@ -55,6 +57,20 @@ def test_models_and_readers_stand_in_their_own_section(tabled: Run) -> None:
     told = repr(subgroups.section(tabled))
     assert "old" not in told
     assert "site: X" in told
+
+
+def test_readers_as_a_sample_of_readers_are_printed_under_their_rule(tabled: Run) -> None:
+    """Every estimate with readers and cases random stands in a table that says so, in its caption, note or row."""
+    found = [block for block in comparison.section(tabled) if isinstance(block, Table)]
+    assert len(set(captions(comparison.section(tabled)))) >= len([t for t in found if "continued" not in t.caption])
+    random = [e for e in tabled.results.estimates if e.rule == RANDOM and not e.name.startswith(("p (", "Holm"))]
+    assert len(random) == 5  # the mean, two models against it, two models beside a reader
+    for e in random:
+        told = e.name.split(": ")[-1]
+        rows = [[table.caption, table.note, *map(str, row)] for table in found for row in table.rows]
+        own = [" ".join(row) for row in rows if told in row or pretty(told) in row]
+        assert any(RANDOM in row and number(e.value) in row for row in own), e
+        assert -1 <= e.low <= e.value <= e.high <= 1
 
 
 def test_two_models_stand_side_by_side(tabled: Run) -> None:
@@ -124,3 +140,37 @@ def test_no_heading_or_caption_stands_alone_at_the_end_of_a_page(tmp_path: Path)
             done = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, check=True)
             page = next(page for page in done.stdout.decode().split("\f") if "Section" in page)
             assert all(word in page for word in ("What it says", "Caption", "row0", "row1")), above
+
+
+@pytest.mark.parametrize("paper", ["a4", "us-letter"])
+def test_names_without_a_space_stay_in_their_columns(tmp_path: Path, paper: Paper) -> None:
+    """Names of 80 letters, and of letters that no font has, break within their column and stay whole in the text."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    import pypdf
+
+    names = ("a" * 80, "b" * 80, "\u6076\u6027\u80bf\u5757\u1321\u1275" * 4)
+    columns = tuple(Column(name, share=1) for name in names)
+    blocks = (Table("Caption", columns, (names,) * 3), Heading("c" * 80), Text("d" * 120),
+              Pairs((("Name", "e" * 90), ("Digest", Mono("f" * 64)))))
+    path = tmp_path / "wide.pdf"
+    document = Document("e", "t" * 80, "s" * 120, "h" * 200, "f", "2026-01-01T00:00:00Z", blocks, stamp="SYNTHETIC",
+                        paper=paper)
+    with Renderer() as renderer:
+        path.write_bytes(renderer.pdf(document))
+    done = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True).stdout.decode()
+    width = float(re.findall(r'<page width="([\d.]+)"', done)[0])
+    words = [(float(x0), float(x1), word) for x0, x1, word in re.findall(
+        r'xMin="([\d.]+)" yMin="[\d.]+" xMax="([\d.]+)" yMax="[\d.]+">([^<]+)</word>', done)]
+    margin = 20 / 25.4 * 72
+    assert all(margin - 1 <= x0 and x1 <= width - margin + 1 for x0, x1, _ in words)
+    second = min(x0 for x0, _, word in words if set(word) == {"b"})
+    assert max(x1 for _, x1, word in words if set(word) == {"a"}) < second
+    text = plain("".join(page.extract_text() for page in pypdf.PdfReader(path).pages))
+    assert all(letter * count in text for letter, count in (("a", 80), ("d", 120), ("e", 90), ("f", 64), ("t", 80)))
+
+
+def test_the_header_is_one_line() -> None:
+    assert shortened("short") == "short"
+    assert shortened("a" * 96) == "a" * 96
+    assert shortened("a" * 90 + " " + "b" * 20) == "a" * 90 + " bbbb…"

@@ -11,10 +11,11 @@ from xaimed.report.sections import cases
 
 
 def run_of(metric: str, values: dict[str, float]) -> SimpleNamespace:
-    rows = [{"case": case, "target": "", "method": "", "metric": metric, "value": value}
+    rows = [{"case": case, "target": "", "method": "", "metric": metric, "condition": "clean",
+             "value": value}
             for case, value in values.items()]
     return SimpleNamespace(scores=pd.DataFrame([*rows, {"case": "a", "target": "t", "method": "sobel", "metric": metric,
-                                                        "value": 0.0}]))
+                                                        "condition": "clean", "value": 0.0}]))
 
 
 @pytest.mark.parametrize(("metric", "worst"), [("Dice", "b"), ("target registration error", "a")])
@@ -23,6 +24,14 @@ def test_cases_come_by_the_measure_of_their_task(metric: str, worst: str) -> Non
     right = cases._right(run)  # type: ignore[arg-type]
     assert min(right, key=lambda case: right[case]) == worst
     assert metric in cases._order(run, boxed=False)  # type: ignore[arg-type]
+
+
+def test_the_index_holds_the_measure_by_which_it_is_ordered() -> None:
+    run = run_of("Dice", {"a": 0.9, "b": 0.2})
+    reads = [SimpleNamespace(case="b"), SimpleNamespace(case="a"), SimpleNamespace(case="not measured")]
+    columns, rows = cases._by_measure(run, reads, "Dice")  # type: ignore[arg-type]
+    assert [column.title for column in columns] == ["Dice"]
+    assert rows == [("0.200",), ("0.900",), ("n/a",)]
 
 
 def test_a_run_without_such_a_measure_goes_by_its_classes() -> None:

@@ -14,6 +14,7 @@ from xaimed.errors import InputError, NotFound
 from xaimed.run import Run
 from xaimed.types import Attribution
 from xaimed.viz import figures
+from xaimed.viz.ellipse import joint_ellipse
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,25 @@ def test_axis_draws_every_method_and_hollows_failed_gates(run: Run) -> None:
     assert sum(len(c.get_segments()) for c in axes.collections) == 4
 
 
+def test_the_joint_region_is_the_one_of_the_dashboard(run: Run) -> None:
+    table = run.axis.assign(correlation=0.4)
+    axes = figures.axis_figure_of(table).axes[0]
+    drawn = [line.get_xydata() for line in axes.lines if line.get_label() == "_joint region"]
+    rows = table[table["explainability"].notna()].to_dict("records")
+    assert len(drawn) == len(rows) == 2
+    for outline, row in zip(drawn, rows, strict=True):
+        assert np.allclose(outline, joint_ellipse({str(key): value for key, value in row.items()}))
+    control = figures.axis_figure_of(table.assign(control=True)).axes[0]
+    assert not [line for line in control.lines if line.get_label() == "_joint region"]
+
+
+def test_a_curve_that_lies_flat_is_not_drawn(run: Run) -> None:
+    flat = {"fpr": [0.0, 1.0], "tpr": [0.0, 0.0]}
+    good = {"fpr": [0.0, 1.0], "tpr": [0.5, 1.0]}
+    axes = figures.roc_figure(bent(run, {"roc[image]": flat, "roc[patient]": good})).axes[0]
+    assert [str(line.get_label()) for line in axes.lines if not str(line.get_label()).startswith("_")] == ["patient"]
+
+
 def test_labels_are_never_read_as_mathematics(run: Run) -> None:
     table = run.axis.assign(method="$\\frac{1}{0}$", accuracy_name="$broken")
     assert figures.svg(figures.axis_figure_of(table))
@@ -117,6 +137,23 @@ def test_attribution_figure_shows_every_map() -> None:
     assert len(figure.axes) == 4
     with pytest.raises(InputError, match="no map"):
         figures.attribution_figure(Attribution("m", "", (), (), ()))
+
+
+def test_a_note_stands_in_the_title_in_lines_that_fit() -> None:
+    note = "fails the sanity gate; not converged: the estimated error of the map is 4 % after 256 steps"
+    maps = tuple(np.eye(40, dtype=np.float32) for _ in range(2))
+    figure = figures.attribution_figure(Attribution("m", "M(" + "x, " * 60 + ")", maps, ("a", "b"), ("d0", "d0"),
+                                                    (note, "")))
+    first, second = (axes.get_title().splitlines() for axes in figure.axes)
+    assert " ".join(first[2:]) == note
+    assert len(second) == 2
+    figure.canvas.draw()
+    for axes in figure.axes:
+        box = axes.title.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+    assert not figure.axes[0].title.get_window_extent().overlaps(figure.axes[1].title.get_window_extent())
+    assert figure._suptitle.get_window_extent().x0 >= 0
 
 
 def test_case_figure_has_a_row_a_target(run: Run) -> None:

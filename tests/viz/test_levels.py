@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from xaimed import mapfile
 from xaimed.errors import InputError
+from xaimed.types import Floats
 from xaimed.viz import levels
 
 
-@given(st.floats(0, 1, width=32))
-def test_a_pixel_survives_as_sixteen_bits(value: float) -> None:
-    image = np.full((1, 2, 3), value, np.float32)
-    assert abs(float(levels.words(image)[1, 2]) / 65535 - value) <= 0.5 / 65535 + 1e-6
-    assert float(image[0, 0, 0]) == np.float32(value), "the image given is left as it was"
+def stored(folder: Path, image: Floats) -> NDArray[np.uint16]:
+    mapfile.write_case(folder, image, [], [])
+    return levels.words(mapfile.read_pixels(folder))
 
 
-def test_what_is_outside_the_range_or_no_number_is_black_or_white() -> None:
-    image = np.array([[[-1, 2, np.nan]]], np.float32)
-    assert levels.words(image).tolist() == [[0, 65535, 0]]
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.floats(0, 1, width=32))
+def test_a_pixel_survives_as_sixteen_bits(tmp_path: Path, value: float) -> None:
+    pixels = stored(tmp_path / "case", np.full((1, 2, 3), value, np.float32))
+    assert pixels.shape == (2, 3)
+    assert abs(float(pixels[1, 2]) / 65535 - value) <= 0.5 / 65535 + 1e-6
+    assert mapfile.read_image(tmp_path / "case")[0, 1, 2] == pytest.approx(pixels[1, 2] / 65535, abs=1e-7)
+
+
+def test_colour_is_interleaved_and_of_other_channels_the_first_is_shown(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).uniform(size=(4, 5, 6)).astype(np.float32)
+    colour = stored(tmp_path / "rgb", image[:3])
+    assert np.abs(colour / 65535 - np.moveaxis(image[:3], 0, -1)).max() < 1e-5
+    assert np.abs(stored(tmp_path / "four", image) / 65535 - image[0]).max() < 1e-5
 
 
 def test_tiles_put_together_are_the_image_and_colour_stays_interleaved() -> None:
@@ -44,7 +58,8 @@ def test_the_screen_holds_the_means_of_what_it_stands_for() -> None:
 def test_presets_are_percentiles_of_the_lit_pixels() -> None:
     lit = np.linspace(0.1, 0.9, 7 * 8000)
     image = np.concatenate([np.zeros(7 * 8000), lit]).reshape(1, 200, -1).astype(np.float32)
-    found = {window.name: (window.low, window.high) for window in levels.windows(levels.words(image))}
+    pixels = (image[0] * 65535).round().astype(np.uint16)
+    found = {window.name: (window.low, window.high) for window in levels.windows(pixels)}
     assert found["Whole range"] == (0, 1)
     assert found["Dense tissue"] == pytest.approx((0.5, 0.9), abs=0.002)
     dark = levels.windows(np.zeros((9, 9), np.uint16))

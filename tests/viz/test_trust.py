@@ -28,13 +28,22 @@ def drawn(example_run: Path) -> Run:
     return Run.open(example_run)
 
 
-def test_disagreement_is_the_range_over_methods(run: Run) -> None:
+def test_methods_that_differ_are_told_with_their_rank_correlation(run: Run) -> None:
     table = trust.trust(run)
-    for case, own in run.scores[run.scores["case"] != ""].groupby("case"):
-        assert table.loc[case, "disagreement"] == pytest.approx(np.ptp(own["value"].to_numpy()))
-        assert ("methods differ" in table.loc[case, "trust"]) == (np.ptp(own["value"].to_numpy()) > 0.4)
-        assert table.loc[case, "trust"].startswith("gate 2 of 2")
+    for case, own in run.scores[run.scores["metric"] == "rank_correlation_with_other_methods"].groupby("case"):
+        (value,) = own["value"].unique()
+        assert table.loc[case, "rank_correlation"] == pytest.approx(value)
+        told = table.loc[case, "trust"]
+        assert told.startswith("gate 2 of 2")
+        assert told.endswith(f"methods differ (rank correlation {value:.2f})") == (value < 0.2)
+    assert 0 < table["low_trust"].sum() < len(table)
     assert (table["low_trust"] == table["trust"].str.contains("differ")).all()
+
+
+def test_a_run_that_did_not_measure_it_has_no_rank_correlation_and_no_badge_for_it(drawn: Run) -> None:
+    table = trust.trust(drawn)
+    assert table["rank_correlation"].isna().all()
+    assert not table["trust"].str.contains("differ").any()
 
 
 def test_a_case_without_maps_says_so_and_is_not_called_low(drawn: Run) -> None:
@@ -65,9 +74,10 @@ def test_gravest_first_and_columns_in_both_directions(run: Run) -> None:
     assert first["missed"].is_monotonic_decreasing
     none = first[first["missed"] == 0]
     assert none["false_positives"].is_monotonic_decreasing
-    up, down = worklist.ordered(table, "disagreement"), worklist.ordered(table, "disagreement", descending=True)
-    assert up["disagreement"].is_monotonic_increasing
-    assert down["disagreement"].is_monotonic_decreasing
+    column = "rank_correlation"
+    up, down = worklist.ordered(table, column), worklist.ordered(table, column, descending=True)
+    assert up[column].is_monotonic_increasing
+    assert down[column].is_monotonic_decreasing
     with pytest.raises(NotFound, match="unknown order"):
         worklist.ordered(table, "beauty")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
+
 from xaimed.run import Run
 from xaimed.stats import Estimate, Results
 from xaimed.types import Finding, Outcome
@@ -28,6 +30,18 @@ def test_gates_and_warnings(example_run: Path) -> None:
     assert wording.warning("gradient_shap", "fail", "").startswith("Do not rely on this map: gradient shap failed")
     assert "not assessed" in wording.warning("kernel_shap", "NOT ASSESSED", "")
     assert "flat" in wording.warning("grad_cam", "pass", "flat")
+
+
+def test_metrics_without_room_are_named_with_the_reason() -> None:
+    told = pd.DataFrame({"method": ["grad_cam", "sobel"], "no_room": [0.625, 0.0],
+                         "left_out": ["deletion_auc[blur], road", "deletion_auc[blur], road"]})
+    text = wording.room(told)
+    assert "Left out of every skill: Deletion AUC (blur), Road." in text
+    assert "fewer than 50 % of the maps" in text
+    assert "gain 0.05 or more" in text
+    assert text.endswith("of all metrics: Grad-CAM 62 %.")
+    assert wording.room(told.assign(left_out="", no_room=math.nan)) == ""
+    assert wording.room(told[["method"]]) == ""
 
 
 def test_estimates_carry_count_rule_and_interval() -> None:

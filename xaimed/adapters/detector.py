@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -21,14 +22,18 @@ from xaimed.adapters.asked import Asked, edge_of
 from xaimed.adapters.modelfile import ModelFile
 from xaimed.adapters.reference import centre_in, reference_mask
 from xaimed.adapters.roi import SAME_PLACE, Features, Proposed, TwoStage, each_log_odds, scaled
+from xaimed.adapters.whole import outward
 from xaimed.adapters.window import Reach, Window, reach_of, window_round
 from xaimed.errors import TargetError
-from xaimed.imaging.geometry import inverse, map_boxes, map_values
+from xaimed.hooks import versions
+from xaimed.imaging.geometry import Lay, inverse, map_boxes, map_shares, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
 from xaimed.scene import Joint, Scene, Stages
-from xaimed.target_names import BoxName, box_name
-from xaimed.targets import Target, detection_similarity
+from xaimed.target_names import BoxName, box_name, no_target
+from xaimed.targets import Edges, Target, detection_similarity
 from xaimed.types import Case, Detection, Floats, Prediction
+
+SHOWN = 8  # boxes that a message names
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +105,7 @@ class Detector:
                 *(Target(f"m{number}", box.label, box.edges) for number, box in missed.items())]
 
     def scenes(self, case: Case, targets: Sequence[Target | str] | None = None) -> list[Scene]:
-        """One scene a target: a Target, or the name of a detection ("d0"), a lesion ("m0") or a class (its best box).
+        """One scene a target: a Target, or the name of a detection ("d0"), a lesion ("m0") or a class (its best RoI).
 
         For None all that `targets` gives, or the best box where none reaches the operating point. Of each the class
         score, or an edge of its box in original pixels ("d0:x0"), not cut to the image, or the objectness of the anchor
@@ -111,7 +116,7 @@ class Detector:
         prediction = self._prediction(found)
         if targets is None:
             targets = self.targets(case, prediction) or [d.name for d in prediction.detections[:1]]
-        wanted = [self._named(one, case, prediction) if isinstance(one, str) else one for one in targets]
+        wanted = [self._named(one, found, prediction) if isinstance(one, str) else one for one in targets]
         asked = [self._asked(found, target) for target in wanted]
         windows = [self._window(found, one) for one in asked]
         whole = Window(0, 0, found.size[1], found.size[0])
@@ -119,22 +124,40 @@ class Detector:
         return [next(shared) if window == whole else self._scene(found, one, window)
                 for one, window in zip(asked, windows, strict=True)]
 
-    def _named(self, name: str, case: Case, prediction: Prediction) -> Target:
-        known = {d.name: Target(d.name, d.label, d.edges) for d in prediction.detections}
-        known |= {f"m{i}": Target(f"m{i}", box.label, box.edges) for i, box in enumerate(case.boxes)}
-        for detection in reversed(prediction.detections):
-            known[detection.label] = known[detection.name]
+    def target(self, case: Case, name: str) -> Target:
+        """The target of a name, with its class and box. Raises TargetError, with the nearest, for an unknown one."""
+        found = self._find(case)
+        return self._named(name, found, self._prediction(found))
+
+    def _named(self, name: str, found: _Found, prediction: Prediction) -> Target:
+        case, boxes = found.case, {d.name: Target(d.name, d.label, d.edges) for d in prediction.detections}
+        lesions = {f"m{i}": Target(f"m{i}", box.label, box.edges) for i, box in enumerate(case.boxes)}
+        known = {**boxes, **lesions, **self._best_of_classes(found, boxes)}
         parts = BoxName("score", name) if name in known else box_name(name)
         if not known:
             raise TargetError(f"case {case.id}: no target {name!r}; expected none: the detector finds nothing here")
         if parts.box not in known:
-            raise TargetError(f"case {case.id}: no target {name!r}; expected one of {', '.join(known)}, an edge of one "
-                              "(d0:x0, d0:y0, d0:x1, d0:y1) or its objectness (rpn:d0)")
+            raise _no_box(name, case.id, list(boxes), [key for key in known if key not in boxes])
         target = known[parts.box]
         return replace(target, name=parts.renamed(target.name))
 
+    def _best_of_classes(self, found: _Found, boxes: Mapping[str, Target]) -> dict[str, Target]:
+        """For each class the RoI that its score comes from: a detection, or one that another box suppressed."""
+        if not len(found.proposed.probabilities):
+            return {}
+        best = found.proposed.probabilities[:, 1:].argmax(dim=0).tolist()
+        out = {}
+        for label, roi, edges in zip(self.classes, best, self._outward(found, best), strict=True):
+            shown = boxes.get(f"d{found.kept.index(roi)}") if roi in found.kept else None
+            out[label] = shown if shown is not None and shown.label == label else Target(label, label, edges)
+        return out
+
+    def _outward(self, found: _Found, rois: Sequence[int]) -> list[Edges]:
+        """The boxes of RoIs in original pixels, cut to the original image."""
+        return outward(found.prepared, found.proposed.boxes[list(rois)].tolist())
+
     def _find(self, case: Case) -> _Found:
-        weights = sum(weight._version for weight in self.network.parameters())
+        weights = versions(self.network)
         if self._last is not None and self._last.case is case and self._last.weights == weights:
             return self._last
         prepared = self.prepare(case)
@@ -163,11 +186,9 @@ class Detector:
 
     def _prediction(self, found: _Found) -> Prediction:
         proposed = found.proposed
-        limit = [found.case.width, found.case.height] * 2
-        boxes = np.clip(map_boxes(proposed.boxes[list(found.kept)].cpu().numpy(), found.prepared.affine), 0, limit)
+        boxes = self._outward(found, found.kept)
         detections = tuple(
-            Detection(f"d{rank}", self.classes[int(proposed.labels[i])], float(proposed.scores[i]),
-                      *(float(v) for v in boxes[rank]))
+            Detection(f"d{rank}", self.classes[int(proposed.labels[i])], float(proposed.scores[i]), *boxes[rank])
             for rank, i in enumerate(found.kept))
         best = self._best(proposed)
         if found.mirrored is not None:
@@ -197,13 +218,13 @@ class Detector:
         return torch.from_numpy(found.prepared.image)[None].to(self.device)
 
     def _roi(self, found: _Found, name: str, box: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        """The proposal (4,) behind a detection, or the best one over a missed lesion, and the class scores."""
+        """The proposal (4,) behind a detection or a class, or the best one over a lesion, and the class scores."""
         proposed, resized = found.proposed, scaled(box, found.size, self._stages.resized(found.size))
         wanted = torch.zeros(len(self.classes), device=self.device)
         wanted[index - 1] = 1.0
         if not len(proposed.boxes):
             return resized[0], wanted
-        if name.startswith("d"):
+        if name.startswith("d") or name in self.classes:
             overlap = box_iou(proposed.boxes, box)[:, 0]
             # Several proposals may end in one place: the one that is surest of the class made the detection.
             sure = proposed.probabilities[:, index].where(overlap >= overlap.max() - SAME_PLACE, -1.0)
@@ -257,6 +278,7 @@ class Detector:
             tissue=window.cut(torch.from_numpy(found.prepared.tissue)).to(self.device),
             score=lambda images: scores(images)[:, 0], similarity=lambda images: similarities(images)[:, 0],
             network=self.network, layers=self.layers(), place=_placed(found.prepared, window),
+            spread=_placed(found.prepared, window, map_shares),
             lesion=_lesion(found, asked.target, window, self.device), chunk=1 if self.device == "cpu" else 16,
             layer=self._stages.layer(level))
 
@@ -307,6 +329,19 @@ def _values(asked: Sequence[Asked], logits: Tensor, boxes: Tensor) -> Tensor:
     return torch.stack([edges.get(row, score) for row, score in enumerate(scores)]) if edges else scores
 
 
+def _no_box(name: str, case: str, boxes: Sequence[str], others: Sequence[str]) -> TargetError:
+    """A TargetError with the nearest targets, which names few of many boxes."""
+    every = [*boxes, *others]
+    every += [BoxName(kind, one, side).renamed(one) for one in every
+              for kind, side in (*(("edge", side) for side in range(4)), ("objectness", 0))]
+    near = get_close_matches(name, every, n=2, cutoff=0.5)
+    shown = {*near, *others, *boxes[:SHOWN]}
+    rest = len(boxes) - len(shown.intersection(boxes))
+    more = f" and {rest} boxes more to {boxes[-1]}" if rest else ""
+    return TargetError(f"{no_target(name, shown, f'case {case}: ')}{more}, an edge of one (d0:x0, d0:y0, d0:x1, d0:y1) "
+                       "or its objectness (rpn:d0)")
+
+
 def _inside(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """bool (R,): the boxes of which more than a pixel's width and height lie on the image, not in its padding."""
     return (size[1] - boxes[:, 0] > 1) & (size[0] - boxes[:, 1] > 1)
@@ -317,12 +352,12 @@ def _inward(prepared: Prepared, box: Sequence[float]) -> Tensor:
     return torch.from_numpy(edges.astype(np.float32))
 
 
-def _placed(prepared: Prepared, window: Window) -> Callable[[Floats], Floats]:
+def _placed(prepared: Prepared, window: Window, lay: Lay = map_values) -> Callable[[Floats], Floats]:
     def place(values: Floats) -> Floats:
         whole = np.zeros(prepared.image.shape[1:], np.float32)
         whole[window.y0:window.y1, window.x0:window.x1] = values
         height, width = prepared.size
-        return map_values(whole[:height, :width], prepared.affine, prepared.shape)
+        return lay(whole[:height, :width], prepared.affine, prepared.shape)
 
     return place
 

@@ -6,8 +6,9 @@ import hashlib
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -168,4 +169,12 @@ def built(architecture: str, arguments: Table) -> nn.Module:
     try:
         return module.build(**named, **arguments)  # type: ignore[no-any-return]
     except TypeError as error:
-        raise ModelError(f"architecture {architecture!r}: {error}; expected its own arguments") from error
+        raise ModelError(f"architecture {architecture!r}: {error}; expected its own arguments: "
+                         f"{_signature(module.build, named)}") from error
+
+
+def _signature(build: Callable[..., object], named: Table) -> str:
+    """The arguments of a function with their defaults, without those that are given by name already."""
+    parameters = signature(build).parameters.values()
+    return ", ".join(f"{p.name} = {p.default!r}" if p.default is not p.empty else p.name for p in parameters
+                     if p.name not in named)

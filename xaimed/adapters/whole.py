@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from xaimed.adapters.modelfile import ModelFile
 from xaimed.adapters.reference import reference_mask
+from xaimed.attribution.memory import held_bytes
 from xaimed.errors import ModelError
 from xaimed.features import features
-from xaimed.imaging.geometry import inverse, map_boxes, map_values
+from xaimed.hooks import versions
+from xaimed.imaging.geometry import Lay, inverse, map_boxes, map_shares, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
 from xaimed.patches import evidence_on, gives_evidence
 from xaimed.scene import Joint, Scene
@@ -26,6 +28,7 @@ from xaimed.targets import Edges, Scalar, Target
 from xaimed.types import Case, Floats, Prediction
 
 PIXELS_AT_ONCE = 2**21
+BYTES_AT_ONCE = 2**30  # kept for the gradient by the images of one pass on a CPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,8 @@ class WholeImage(ABC):
         weight = next((w for w in network.parameters() if w.is_floating_point()), None)
         self._type = torch.float32 if weight is None else weight.dtype
         self._mean, self._deviation = (self._channels(key, default) for key, default in (("mean", 0.0), ("std", 1.0)))
-        self._last: Seen | None = None
+        self._last: tuple[Seen, int] | None = None
+        self._held: dict[tuple[int, ...], int] = {}
 
     def _channels(self, key: str, default: float) -> Tensor:
         values = torch.tensor(self.file.input.get(key, [default]), dtype=self._type, device=self.device)
@@ -98,7 +102,7 @@ class WholeImage(ABC):
     def layers(self) -> Mapping[str, nn.Module]:
         """The layers whose output is a feature map, in order, for the last image seen; the last is CAM's default."""
         if self._last is not None:
-            return self._last.layers
+            return self._last[0].layers
         side = self.steps.long_side or 224
         side += -side % self.steps.multiple
         return self._run(torch.zeros(1, self.planes, side, side, dtype=self._type, device=self.device))[1]
@@ -153,11 +157,12 @@ class WholeImage(ABC):
 
     def see(self, case: Case) -> Seen:
         """The case as the network sees it; the last one is remembered."""
-        if self._last is None or self._last.case is not case:
+        weights = versions(self.network)
+        if self._last is None or self._last[0].case is not case or self._last[1] != weights:
             prepared = self.prepare(case)
             image = torch.from_numpy(prepared.image)[None].to(self.device, self._type)
-            self._last = Seen(case, prepared, image, *self._run(image))
-        return self._last
+            self._last = Seen(case, prepared, image, *self._run(image)), weights
+        return self._last[0]
 
     def _run(self, image: Tensor) -> tuple[Tensor, Mapping[str, nn.Module], str]:
         with torch.no_grad(), features(self.network) as found:
@@ -179,15 +184,24 @@ class WholeImage(ABC):
     def _scene(self, seen: Seen, scalar: Scalar, joint: Joint, column: int) -> Scene:
         own = self._joint([scalar])
         lesion = reference_mask(seen.case, scalar.target)
-        height, width = seen.image.shape[-2:]
         return Scene(
             case=seen.case.id, target=scalar.target.name, image=seen.image,
             tissue=torch.from_numpy(seen.prepared.tissue).to(self.device),
             score=lambda images: own.scores(images)[:, 0], similarity=lambda images: own.similarities(images)[:, 0],
             network=self.network, layers=seen.layers, place=placed(seen.prepared),
+            spread=placed(seen.prepared, map_shares),
             lesion=None if lesion is None else self._inside(seen, lesion.astype(np.float32)),
-            chunk=max(1, min(32, PIXELS_AT_ONCE // (height * width) * (1 if self.device == "cpu" else 8))),
+            chunk=self._chunk(seen.image),
             joint=joint, column=column, layer=seen.layer, evidence=self._evidence(scalar.target))
+
+    def _chunk(self, image: Tensor) -> int:
+        """How many images of this shape a pass may hold; measured once a shape."""
+        shape = tuple(image.shape)
+        if shape not in self._held:
+            self._held[shape] = max(1, held_bytes(self.output, image))
+        room = 1 if self.device == "cpu" else 8
+        pixels = image.shape[-2] * image.shape[-1]
+        return max(1, min(32, PIXELS_AT_ONCE // pixels * room, BYTES_AT_ONCE // self._held[shape] * room))
 
     def _evidence(self, target: Target) -> Callable[[Tensor], Tensor] | None:
         if not gives_evidence(self.network):
@@ -205,10 +219,10 @@ class WholeImage(ABC):
         return torch.from_numpy(small > 0.5).to(self.device)
 
 
-def placed(prepared: Prepared) -> Callable[[Floats], Floats]:
-    """Values (h, w) on the prepared image to (H, W) in original pixels, 0 outside."""
+def placed(prepared: Prepared, lay: Lay = map_values) -> Callable[[Floats], Floats]:
+    """Values (h, w) on the prepared image to (H, W) in original pixels, 0 outside, laid as `map_values` does it."""
     height, width = prepared.size
-    return lambda values: map_values(values[:height, :width], prepared.affine, prepared.shape)
+    return lambda values: lay(values[:height, :width], prepared.affine, prepared.shape)
 
 
 def dense(seen: Seen, parts: Mapping[str, Tensor]) -> dict[str, Floats]:

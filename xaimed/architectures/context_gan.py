@@ -3,8 +3,8 @@
 Nie D et al. (2017) "Medical image synthesis with context-aware generative adversarial networks",
 doi:10.1007/978-3-319-66179-7_48: a fully convolutional generator without pooling, large kernels first and in its
 middle, a critic of four convolutions, and auto-context: a further GAN whose input is the image with the last output
-beside it. In 2-D, narrower and with kernels of 7 in place of 9 is our choice, and so is a critic that judges patches
-rather than the whole.
+beside it. In 2-D, narrower and with kernels of 7 in place of 9 is our choice; so are a critic that judges patches
+rather than the whole, and an output that is rectified: no grey value is negative, and what is empty is exactly 0.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from xaimed.architectures.shapes import expect
 from xaimed.errors import ModelError
 
 KERNELS = (7, 3, 3, 7, 3)
+START = 0.3  # what an untrained generator makes, more or less: a rectified output of 0 would not learn
 
 
 class ContextGAN(nn.Module):
@@ -58,7 +59,9 @@ def _generator(channels: int, made: int, widths: Sequence[int]) -> nn.Sequential
     layers: list[nn.Module] = []
     for before, after, kernel in zip((channels, *widths), widths, KERNELS, strict=False):
         layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(widths[-1], made, 3, padding=1))
+    last = nn.Conv2d(widths[-1], made, 3, padding=1)
+    nn.init.constant_(last.bias, START)  # type: ignore[arg-type]
+    return nn.Sequential(*layers, last, nn.ReLU())
 
 
 def _critic(made: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -106,20 +106,6 @@ class Batch:
 
 def _flat(found: Map) -> str:
     return "constant" if np.ptp(found.values) == 0.0 else ""
-
-
-def readable(network: nn.Module, cases: object, targets: Sequence[object] | None) -> Tensor | None:
-    """The images (N, C, *s) with the type and device of the network, or None unless all of the input is in order."""
-    if not isinstance(cases, Tensor | np.ndarray):
-        return None
-    images = torch.as_tensor(cases).detach()
-    if images.ndim not in (4, 5) or not images.is_floating_point() or not len(images):
-        return None
-    if targets is not None and (len(targets) != len(images) or not all(isinstance(one, int) for one in targets)):
-        return None
-    weight = next((weight for weight in network.parameters() if weight.is_floating_point()), None)
-    images = images if weight is None else images.to(weight)
-    return images if bool(torch.isfinite(images).all()) else None
 
 
 @contextmanager

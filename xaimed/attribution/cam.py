@@ -11,15 +11,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xaimed.attribution.batch_cam import Batch, readable
+from xaimed.attribution.batch_cam import Batch
 from xaimed.attribution.gradient import SharedPass, layer_gradient, unused_layer
 from xaimed.attribution.grid import lay
 from xaimed.attribution.layer_run import LayerRun, layer_runs
 from xaimed.attribution.method import Map, Method
-from xaimed.attribution.scenes import Cases, Explained, HasScenes, Targets, layer_of, scenes_of
+from xaimed.attribution.scenes import (
+    Cases,
+    Explained,
+    HasScenes,
+    Images,
+    Targets,
+    class_indices,
+    image_batch,
+    layer_of,
+    scenes_of,
+)
 from xaimed.scene import Scene
 from xaimed.types import Attribution
 
@@ -105,21 +116,28 @@ class CamMethod(Method):
 
     def __call__(self, model: Explained, cases: Cases, targets: Targets = None) -> Attribution:
         """As `Method` has it; the images of a plain network share passes, so that many cost less than one by one."""
-        found = None if isinstance(model, HasScenes) or not isinstance(model, nn.Module) else self._batch(
-            model, cases, targets)
+        found = None
+        if isinstance(model, nn.Module) and not isinstance(model, HasScenes) and isinstance(cases, Tensor | np.ndarray):
+            found = self._batch(model, cases, targets)
         return super().__call__(model, cases, targets) if found is None else found
 
-    def _batch(self, network: nn.Module, cases: Cases, targets: Targets) -> Attribution | None:
-        images = readable(network, cases, targets)
-        if images is None or (images.ndim == 5 and not self.volumes):
+    def _batch(self, network: nn.Module, cases: Images, targets: Targets) -> Attribution | None:
+        images = image_batch(network, cases)
+        classes = class_indices(targets, len(images))
+        if (images.ndim == 5 and not self.volumes) or not isinstance(self.layer, str | None):
             return None
         # The layer of a name that is wrong is None; the pass of one scene names the nearest.
         layer = self._first_layer(network, images) if self.layer is None else (
             self.layer, dict(network.named_modules()).get(self.layer))
         if not layer[0] or layer[1] is None:
             return None
-        classes = None if targets is None else tuple(int(str(one)) for one in targets)
-        maps = Batch(network, images, (layer[0], layer[1]), classes, partial(self._draw, size=images.shape[2:])).maps()
+        batch = Batch(network, images, (layer[0], layer[1]), classes, partial(self._draw, size=images.shape[2:]))
+        try:
+            maps = batch.maps()
+        except RuntimeError:
+            # Where the network does not take such images, the pass of one says so.
+            next(scenes_of(network, images[:1], [0]))
+            raise
         if maps is None:
             return None
         return Attribution(

@@ -21,7 +21,7 @@ def attention(walk: Walk, _: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     query, key, value = (given[name] for name in names[:3])
     if given.get("dropout_p") or given.get("enable_gqa"):
-        raise ModelError(f"attention with dropout or grouped queries has no rule in deep_shap: {INSTEAD}")
+        raise ModelError(f"attention with dropout or grouped queries has no rule in deep_lift and deep_shap: {INSTEAD}")
     scale = given.get("scale")
     query = query * (query.shape[-1] ** -0.5 if scale is None else scale)
     mask = _causal(query, key) if given.get("is_causal") else given.get("attn_mask")
@@ -38,7 +38,7 @@ def multi_head_attention(walk: Walk, func: Any, args: Sequence[Any], kwargs: Map
                "key_padding_mask")
     if any(given[name] is not None and given[name] is not False for name in refused) or given["query"].ndim != 3:
         raise ModelError(f"multi-head attention with padding, extra keys or separate projections has no rule in "
-                         f"deep_shap: {INSTEAD}")
+                         f"deep_lift and deep_shap: {INSTEAD}")
     query, key, value = _heads(given)
     mask = given["attn_mask"]
     if mask is not None and mask.ndim == 3:

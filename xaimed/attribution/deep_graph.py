@@ -44,14 +44,15 @@ def _check(node: Any) -> None:
     name = _short(node.name())
     varies = [following is not None for following, _ in node.next_functions]
     if name in NORMS and node._saved_training:
-        raise ModelError(f"a batch norm that uses the statistics of its batch has no rule in deep_shap: {INSTEAD}")
+        raise ModelError("a batch norm that uses the statistics of its batch has no rule in deep_lift and deep_shap: "
+                         f"{INSTEAD}")
     if not (
         name in JOINTLY
         or (name in PRODUCTS and sum(varies) <= 1)
         or (name in SUMMED_PRODUCTS and sum(varies[1:]) <= 1)
         or (name in FIRST_ONLY | NORMS and not any(varies[1:]))
     ):
-        raise ModelError(f"operation {name!r} is not linear and has no rule in deep_shap: {INSTEAD}")
+        raise ModelError(f"operation {name!r} is not linear and has no rule in deep_lift and deep_shap: {INSTEAD}")
 
 
 def _short(name: str) -> str:

@@ -86,7 +86,7 @@ def _check_sum(scene: Scene, each: Tensor, differences: Tensor) -> None:
 def _map(values: Tensor, f_input: float, f_baseline: float, count: int) -> Map:
     facts = {
         "baselines": float(count),
-        "completeness_error": completeness_error(values, f_input - f_baseline),
+        "completeness_error": completeness_error(values, f_input, f_baseline),
         "f_input": f_input,
         "f_baseline": f_baseline,
     }

@@ -21,10 +21,10 @@ from xaimed.attribution.held import Held
 class EigenCAM(GradientFreeCam):
     """Eigen-CAM at a layer. It is not class-discriminative: every target of an image has the same map.
 
-    A principal direction has no sign of its own; it is the one in which the map goes along with the mean activation
-    (their inner product is positive). centred: subtract each channel's mean over the cells first, as pytorch-grad-cam
-    does; False is as published. Fact explained: the share of the feature map's energy in that direction; where it is
-    low, one map cannot stand for the layer. layer, relu: as in GradientFreeCam.
+    A principal direction has no sign of its own; it is the one in which the positive part of the map is the larger: on
+    a layer behind a ReLU, where the map has one sign, the map is positive. centred: subtract each channel's mean over
+    the cells first, as pytorch-grad-cam does; False is as published. Fact explained: the share of the feature map's
+    energy in that direction; where it is low, one map cannot stand for the layer. layer, relu: as in GradientFreeCam.
     """
 
     name: ClassVar[str] = "eigen_cam"
@@ -44,7 +44,7 @@ class EigenCAM(GradientFreeCam):
 def principal(rows: Tensor) -> tuple[Tensor, float]:
     """The projection (N,) of rows (N, K) on their first right singular vector, and its share of the squared norm.
 
-    Its sign is that of its inner product with the mean of each row.
+    Its sign is the one with the larger sum of squares above zero.
     """
     total = float(rows.square().sum())
     if not 0 < total < torch.inf:
@@ -56,7 +56,8 @@ def principal(rows: Tensor) -> tuple[Tensor, float]:
     else:
         values, vectors = torch.linalg.eigh(rows.T @ rows)
         projection = rows @ vectors[:, -1]
-    sign = -1.0 if float(projection @ rows.mean(1)) < 0 else 1.0
+    below, above = (float(part.square().sum()) for part in (projection.clamp_max(0), projection.clamp_min(0)))
+    sign = -1.0 if below > above else 1.0
     return sign * projection, float(values[-1]) / total
 
 

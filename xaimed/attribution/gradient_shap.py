@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from xaimed.attribution.baseline import Background, baseline
-from xaimed.attribution.integrated_gradients import completeness_error, difference
+from xaimed.attribution.integrated_gradients import both_ends, completeness_error
 from xaimed.attribution.memory import Batches
 from xaimed.attribution.method import Map, Method
 from xaimed.attribution.path import TOGETHER, PathIntegral, between, end_scores, gradients, groups
@@ -113,9 +113,8 @@ def _finished(values: Tensor, ends: Tensor, facts: dict[str, float]) -> Map:
     found = {
         **facts,
         "baselines": float(len(ends) - 1),
-        "completeness_error": completeness_error(values, difference(ends)),
-        "f_input": float(ends[-1]),
-        "f_baseline": float(ends[:-1].mean()),
+        "completeness_error": completeness_error(values, *both_ends(ends)),
+        **dict(zip(("f_input", "f_baseline"), both_ends(ends), strict=True)),
     }
     return Map(values.float().cpu().numpy(), found)
 

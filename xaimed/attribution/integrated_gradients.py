@@ -19,7 +19,7 @@ from xaimed.attribution.path import PathIntegral, end_scores, groups
 from xaimed.errors import PlanError
 from xaimed.scene import Scene
 
-SMALLEST = 1e-6
+ROUNDING = 16 * 2.0**-23  # of a float32 score that has gone through a network
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class IntegratedGradients(Method):
         return [self._finished(path, ends[:, k], k) for k in range(len(scenes))]
 
     def _wanted(self, path: PathIntegral, ends: Tensor) -> int:
-        errors = [completeness_error(path.values[k], difference(ends[:, k])) for k in range(ends.shape[1])]
+        errors = [completeness_error(path.values[k], *both_ends(ends[:, k])) for k in range(ends.shape[1])]
         if all(map(self._reached, errors, path.errors())) or not all(map(isfinite, errors)):
             return 0
         return min(path.wanted(self.tolerance), self.max_steps * len(path.starts) - path.evaluations)
@@ -82,13 +82,12 @@ class IntegratedGradients(Method):
 
     def _finished(self, path: PathIntegral, ends: Tensor, column: int) -> Map:
         values = path.values[column]
-        completeness, error = completeness_error(values, difference(ends)), path.errors()[column]
+        completeness, error = completeness_error(values, *both_ends(ends)), path.errors()[column]
         facts = {
             "steps": path.evaluations / len(path.starts),
             "completeness_error": completeness,
             "map_error": error,
-            "f_input": float(ends[-1]),
-            "f_baseline": float(ends[:-1].mean()),
+            **dict(zip(("f_input", "f_baseline"), both_ends(ends), strict=True)),
         }
         note = (
             ""
@@ -99,14 +98,19 @@ class IntegratedGradients(Method):
         return Map(values.float().cpu().numpy(), facts, note)
 
 
-def completeness_error(values: Tensor, difference: float) -> float:
-    """|sum of the map (h, w) - difference| / |difference|: how far a map misses the score's difference."""
-    return abs(float(values.double().sum()) - difference) / max(abs(difference), SMALLEST)
+def completeness_error(values: Tensor, full: float, empty: float) -> float:
+    """How far the sum of a map (h, w) misses full - empty, as a share of it, less what rounding of the scores explains.
+
+    A small difference of two large scores has few true digits: no map can be held to the others.
+    """
+    difference, rounding = full - empty, ROUNDING * max(abs(full), abs(empty))
+    missed = max(abs(float(values.double().sum()) - difference) - rounding, 0.0)
+    return missed / max(abs(difference), rounding) if missed else missed
 
 
-def difference(ends: Tensor) -> float:
-    """The last score of (N + 1,), the image's, minus the mean of the others, the baselines'."""
-    return float(ends[-1] - ends[:-1].mean())
+def both_ends(ends: Tensor) -> tuple[float, float]:
+    """Of scores (N + 1,) the last, the image's, and the mean of the others, the baselines'."""
+    return float(ends[-1]), float(ends[:-1].double().mean())
 
 
 METHOD = IntegratedGradients

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
@@ -56,6 +57,25 @@ class Batches:
         if not self.said:
             LOG.warning("a batch of %d images does not fit into memory; going on with %d or fewer", size, self.size)
             self.said = True
+
+
+def held_bytes(run: Callable[[Tensor], Tensor], image: Tensor) -> int:
+    """How many bytes a pass of `run` over an image (1, C, h, w) keeps for its gradient, each stored tensor once.
+
+    A recurrent network keeps every step: hundreds of times what its weights or its image would make one expect.
+    """
+    held: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = run(image.detach().clone().requires_grad_())
+    # The graph has to live until here: a freed storage's address would be counted for another.
+    del output
+    return sum(held.values())
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -119,7 +119,7 @@ def attribution(method: Method, found: list[tuple[Map, Scene, Floats]]) -> Attri
     return Attribution(
         method=method.name,
         caption=repr(method),
-        maps=tuple(np.asarray(scene.place(map_.values), np.float32) for map_, scene, _ in found),
+        maps=tuple(np.asarray(scene.laid(map_.values, method.additive), np.float32) for map_, scene, _ in found),
         cases=tuple(scene.case for _, scene, _ in found),
         targets=tuple(scene.target for _, scene, _ in found),
         notes=tuple(map_.note for map_, _, _ in found),
@@ -233,7 +233,7 @@ def _checked(values: Floats, scene: Scene) -> Floats:
 
 def _noted(found: Map, scene: Scene) -> str:
     notes = [found.note] if found.note else []
-    ends = [found.facts.get(end, 0.0) for end in ("f_input", "f_baseline")]
+    ends = [found.facts.get(end, 0.0) for end in ("f_input", "f_baseline", "f_mean")]
     if not np.isfinite(found.values).all() or not np.isfinite(ends).all():
         notes.append(f"not finite: {nan_origin(scene)}".removesuffix(": "))
     elif not notes and np.ptp(found.values) == 0.0:

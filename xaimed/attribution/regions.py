@@ -65,7 +65,7 @@ class Regions:
 
 def additive_facts(plane: np.ndarray, full: float, empty: float) -> dict[str, float]:
     """completeness_error, f_input and f_baseline of a map that promises the sum full - empty."""
-    error = completeness_error(torch.from_numpy(plane), full - empty)
+    error = completeness_error(torch.from_numpy(plane), full, empty)
     return {"completeness_error": error, "f_input": full, "f_baseline": empty}
 
 
@@ -78,16 +78,15 @@ def regions(outputs: Outputs, kind: str, seed: int, cut: tuple[int, Shape]) -> R
 def region_labels(scene: Scene, content: Tensor, cut: tuple[int, Shape]) -> Tensor:
     """int64 (h, w): regions numbered from 0 without gaps; every pixel belongs to one.
 
-    What lies outside the tissue is one more where the content differs there from the image.
+    Where fewer than half of the superpixels come out, as in noise without any shape, a grid takes their place. What
+    lies outside the tissue is one more where the content differs there from the image.
     """
     tissue, (count, shape) = scene.tissue, cut
     if not bool(tissue.any()):
         return torch.zeros(tissue.shape, dtype=torch.int64, device=tissue.device)
-    labels = (
-        _superpixels(scene, count)
-        if shape == "slic"
-        else grid_regions(tissue.shape[0], tissue.shape[1], tissue, count)
-    )
+    labels = _superpixels(scene, count) if shape == "slic" else None
+    if labels is None or int(labels.max()) + 1 < count / 2:
+        labels = grid_regions(tissue.shape[0], tissue.shape[1], tissue, count)
     differs = (content != scene.image).any(dim=1)[0]
     # Where the baseline shows the same, a pixel can belong to any region: it changes no score.
     outside = int(labels.max()) + 1 if bool((differs & (labels < 0)).any()) else 0
@@ -119,11 +118,12 @@ def _superpixels(scene: Scene, count: int) -> Tensor:
     mask = scene.tissue.cpu().numpy()
     low, high = float(planes[:, mask].min()), float(planes[:, mask].max())
     scaled = (planes - low) / max(high - low, 1e-12)
+    # The distance of two colours is summed over the planes: grey is to be cut alike on one plane and on three.
+    compactness = 0.1 * float(np.sqrt(len(planes)))
     # Grain would tear the superpixels apart; a twelfth of their side smooths it away.
     sigma = float(np.sqrt(mask.sum() / count)) / 12
-    found = slic(
-        scaled, n_segments=count, compactness=0.1, sigma=sigma, channel_axis=0, mask=mask, start_label=0
-    )
+    found = slic(scaled, n_segments=count, compactness=compactness, sigma=sigma, channel_axis=0, mask=mask,
+                 start_label=0, convert2lab=False)
     names = np.unique(found[found >= 0])
     renamed = np.where(found >= 0, np.searchsorted(names, found), -1).astype(np.int64)
     return torch.from_numpy(renamed).to(scene.tissue.device)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from xaimed.attribution.memory import out_of_memory
 from xaimed.errors import InputError, ModelError, TargetError
 from xaimed.features import features
 from xaimed.hooks import frozen, seeds_kept
@@ -73,7 +76,7 @@ def count(cases: Cases) -> int:
 def _of_model(model: HasScenes, cases: Cases, targets: Targets) -> Iterator[Group]:
     if isinstance(cases, Tensor | np.ndarray):
         raise InputError(f"{type(cases).__name__} for an xaimed model; {EXPECTED}")
-    names = None if targets is None else [_name(target) for target in targets]
+    names = None if targets is None else [_name(target) for target in _several(targets, "name", "'d0'")]
     for index in range(count(cases)):
         case = cases if isinstance(cases, Case) else cases[index]
         if not isinstance(case, Case):
@@ -84,24 +87,27 @@ def _of_model(model: HasScenes, cases: Cases, targets: Targets) -> Iterator[Grou
         yield index, [(scene, case.image) for scene in scenes]
 
 
-def _name(target: Target | str | int) -> Target | str:
-    if isinstance(target, int):
+def _name(target: object) -> Target | str:
+    if not isinstance(target, Target | str):
         raise TargetError(f"target {target} for an xaimed model; expected a name: 'd0', 'm0' or a class")
     return target
 
 
+def _several(targets: object, kind: str, such: str) -> list[object]:
+    single = isinstance(targets, Target | str) or getattr(targets, "ndim", 1) == 0
+    if single or not isinstance(targets, Iterable):
+        raise TargetError(f"targets={targets!r}; expected a list with one {kind} or more, such as [{such}]")
+    return list(targets)
+
+
 def _of_module(model: nn.Module, cases: Cases, targets: Targets) -> Iterator[Group]:
-    images = list(_batch(model, cases).split(1)) if isinstance(cases, Tensor | np.ndarray) else _listed(model, cases)
-    if isinstance(targets, int | str):
-        raise TargetError(f"targets={targets!r}; expected one class index an image, such as [{targets}]")
-    if targets is not None and len(targets) != len(images):
-        raise TargetError(
-            f"{len(targets)} targets for {len(images)} images; expected one class index an image"
-        )
+    images = (list(image_batch(model, cases).split(1)) if isinstance(cases, Tensor | np.ndarray)
+              else _listed(model, cases))
+    classes = class_indices(targets, len(images))
     for index, image in enumerate(images):
         with seeds_kept(image.device), frozen(model), torch.no_grad(), features(model) as found:
-            logits = _logits(model, image)
-        target = int(logits.argmax(1)) if targets is None else _class(targets[index], logits.shape[1])
+            logits = _first_logits(model, image)
+        target = int(logits.argmax(1)) if classes is None else _class(classes[index], logits.shape[1])
         scene = Scene(
             case=f"image{index}",
             target=str(target),
@@ -130,14 +136,18 @@ def _listed(model: nn.Module, cases: Case | CaseList | Sequence[Images]) -> list
             f"{type(odd).__name__} for a plain nn.Module; expected a tensor or array (B, C, H, W) or (B, C, D, H, W), "
             "a list of images (C, H, W) of any sizes, or an xaimed model: load_model(module, task=..., classes=...)"
         )
-    return [_batch(model, one[None]) for one in images if isinstance(one, Tensor | np.ndarray)]
+    return [image_batch(model, one[None]) for one in images if isinstance(one, Tensor | np.ndarray)]
 
 
-def _batch(model: nn.Module, images: Images) -> Tensor:
+def image_batch(model: nn.Module, images: Images) -> Tensor:
+    """The images (B, C, H, W) or (B, C, D, H, W) with the type and device of a plain network's weights.
+
+    Raises InputError for another shape or type, for no image or an empty one, and for values that are not finite.
+    """
     batch = torch.as_tensor(images).detach()
-    if batch.ndim not in (4, 5) or not batch.is_floating_point():
-        raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W), or "
-                         "(B, C, D, H, W) for volumes")
+    if batch.ndim not in (4, 5) or not batch.is_floating_point() or not batch.numel():
+        raise InputError(f"images {batch.dtype} {tuple(batch.shape)}; expected floating point (B, C, H, W) of one "
+                         "image or more, or (B, C, D, H, W) for volumes")
     if not bool(torch.isfinite(batch).all()):
         raise InputError(
             f"{int((~torch.isfinite(batch)).sum())} pixels are NaN or infinite; expected finite "
@@ -147,10 +157,44 @@ def _batch(model: nn.Module, images: Images) -> Tensor:
     return batch if weight is None else batch.to(weight)
 
 
-def _class(target: Target | str | int, classes: int) -> int:
-    if isinstance(target, Target | str) or not 0 <= int(target) < classes:
-        raise TargetError(f"target {target!r}; expected a class index from 0 to {classes - 1}")
-    return int(target)
+def class_indices(targets: object, count: int) -> tuple[int, ...] | None:
+    """One class index for each of `count` images of a plain network; None for no targets, the highest logits.
+
+    Raises TargetError for what is no list, another number of targets, and a target that is no whole number.
+    """
+    if targets is None:
+        return None
+    several = [_index(one) for one in _several(targets, "class index an image", "0")]
+    if len(several) != count:
+        raise TargetError(f"{len(several)} targets for {count} images; expected one class index an image")
+    return tuple(several)
+
+
+def _index(target: object) -> int:
+    # True is a whole number to Python, though nobody means class 1 by it.
+    flag = isinstance(target, bool | np.bool_) or (isinstance(target, Tensor) and target.dtype == torch.bool)
+    if isinstance(target, SupportsIndex) and not flag:
+        with suppress(TypeError):  # an array of floating point has the method and refuses
+            return operator.index(target)
+    raise TargetError(f"target {target!r}; expected a class index, a whole number from 0 on")
+
+
+def _class(target: int, classes: int) -> int:
+    if not 0 <= target < classes:
+        raise TargetError(f"target {target}; expected a class index from 0 to {classes - 1}")
+    return target
+
+
+def _first_logits(model: nn.Module, image: Tensor) -> Tensor:
+    """The logits of an image; what the network itself says against it becomes an InputError."""
+    try:
+        return _logits(model, image)
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, RuntimeError) and out_of_memory(error):
+            raise
+        said = str(error).strip().partition("\n")[0]
+        raise InputError(f"the module does not take images {tuple(image.shape)}: {said}; expected the channels and "
+                         "the size that it was made for") from error
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
@@ -187,6 +231,9 @@ def layer_of(scene: Scene, name: str | None, before: str = "") -> tuple[str, nn.
     before: the layer that None stood for, if it turned out to give a single cell; then the one before it. Raises
     ModelError with the nearest names if there is no such layer.
     """
+    if name is not None and not isinstance(name, str):
+        raise ModelError(f"layer of type {type(name).__name__}; expected the name of one, such as "
+                         f"{next(reversed(scene.layers), 'layer4')!r}")
     if name is None and before:
         return _last(scene, list(scene.layers)[:list(scene.layers).index(before)], " of more than one cell")
     if name is None and not scene.layer:

@@ -43,22 +43,24 @@ class SmoothGrad(Method):
             )
 
     def compute(self, scene: Scene) -> Map:
-        """The map of one scene; facts: noise_sd, in the image's grey values, and noise_error.
+        """The map of one scene; facts: noise_sd, in the image's grey values, noise_error, and f_mean of the copies.
 
         noise_error: the estimated relative L2 error of the signed map from the number of samples.
         """
         spread = self.noise * tissue_range(scene)
 
-        def work(part: slice) -> tuple[Tensor, float]:
+        def work(part: slice) -> tuple[Tensor, float, float]:
             noise = [self._noise(scene, number) for number in range(part.start, part.stop)]
-            found = image_gradient(scene, scene.image + spread * torch.cat(noise))[1].double()
-            return found.sum(0), float(found.square().sum())
+            scores, found = image_gradient(scene, scene.image + spread * torch.cat(noise))
+            found = found.double()
+            return found.sum(0), float(found.square().sum()), float(scores.double().sum())
 
         parts = Batches(scene.chunk).run(self.samples, work)
-        mean = torch.stack([total for total, _ in parts]).sum(0) / self.samples
+        mean = torch.stack([total for total, _, _ in parts]).sum(0) / self.samples
         plane = mean.abs().amax(0) if self.absolute else mean.sum(0)
-        error = self._error(mean, sum(squares for _, squares in parts))
-        return Map(plane.float().cpu().numpy(), {"noise_sd": spread, "noise_error": error})
+        error = self._error(mean, sum(squares for _, squares, _ in parts))
+        facts = {"noise_sd": spread, "noise_error": error, "f_mean": sum(score for _, _, score in parts) / self.samples}
+        return Map(plane.float().cpu().numpy(), facts)
 
     def _noise(self, scene: Scene, number: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)

@@ -15,7 +15,8 @@ BLANK = ("constant", "not finite")
 
 def ask(run: Run) -> Reply:
     """concern: a map says nothing, and is shown with that note instead of as an even picture."""
-    entries = [(case, entry) for case in run.cases["case"] for entry in run.entries(case)]
+    cases = run.cases["case"] if run.pictured else ()
+    entries = [(case, entry) for case in cases for entry in run.entries(case)]
     if not entries:
         return Reply("not applicable", f"No map was made for the {len(run.cases)} cases.")
     bad = [(case, e) for case, e in entries if any(word in e.note for word in BLANK)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xaimed.answers import PIXELS
 from xaimed.checks.check import Check, Reply
 
 if TYPE_CHECKING:
     from xaimed.run import Run
 
 ENOUGH = 30
-PIXELS = ("segmentation", "generation", "registration")
 
 
 def ask(run: Run) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xaimed.answers import DECIDING
 from xaimed.checks.check import Check, Reply
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ VALIDATION = ("val", "validation")
 def ask(run: Run) -> Reply:
     """Reads `operating_point_split` of the model's training; NOT ASSESSED where it is not stated."""
     model = run.meta.get("model", {})
+    if model.get("task", DECIDING[0]) not in DECIDING:
+        return Reply("not applicable", f"A model of {model['task']} decides nothing from a score up.")
     point, chosen = model.get("operating_point"), model.get("training", {}).get("operating_point_split")
     split = str(run.meta.get("data", {}).get("split", ""))
     facts = {"operating_point": point, "chosen_on": chosen, "judged_on": split}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from xaimed.errors import InputError
+from xaimed.errors import InputError, unknown
 from xaimed.types import NAME
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ EPILOG = """examples:
 --dataset is a dataset's name, a folder of images, or a split ("test") of the dataset that the model's card names.
 --predictions and --truth judge any model by its outputs alone. truth: a row a box (case, label, x0, y0, x1, y1), or a
 row a case without boxes; also patient, split, lesion, and any other column as a group. predictions: a row a box or a
-class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... are several models, compared in pairs.
+class score (case, label, x0, y0, x1, y1, score); columns score_A, score_B ... are several models, compared in pairs;
+columns named after the classes are one model. An image without a mark has a row with score 0 and no box.
 --all audits several models of one dataset by the same plan (default: ladder, with the models that it names) and draws
 explainability against accuracy; give the same --out again to go on.
 --paper finds the confusion matrices that fit the figures of a publication, and what in it contradicts.
@@ -40,6 +42,8 @@ exit code: 0 all criteria met (a paper: no contradiction; --reproduce: all value
 error.
 """
 SPLITS = ("train", "val", "test", "all")
+SOON = 2000  # cases of tables that are judged before a bar could be read
+LEFT = ("missing outputs", "indeterminate outputs", "cases left out")
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -85,8 +89,9 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
                         help="a column of scores, one a model; may be given again; the first is audited")
     tables.add_argument("--reader-column", action="append", default=[], metavar="NAME",
                         help="a score column that is a person's (default: those that begin with reader)")
-    tables.add_argument("--operating-point", type=float, metavar="SCORE",
-                        help="the score from which a case or box counts, set before the test (default: 0.5, and said)")
+    tables.add_argument("--operating-point", action="append", default=[], metavar="[NAME=]SCORE",
+                        help="the score from which a case or box counts, set before the test (default: 0.5, and said); "
+                             "NAME=SCORE for one model or reader, may be given again")
     tables.add_argument("--margin", type=float, metavar="AUC",
                         help="margin of non-inferiority in AUC of the first model to the others, set beforehand")
     tables.add_argument("--prevalence", type=float, metavar="SHARE",
@@ -169,6 +174,7 @@ def _run_tables(options: argparse.Namespace) -> int:
     """The audit of outputs alone."""
     from dataclasses import replace
 
+    from xaimed.cli.progress import progress_bar
     from xaimed.data.scoresheet import SheetRequest, read_scoresheet
     from xaimed.judging_tables import TableAudit, run_table_audit
     from xaimed.metrics.judged import JudgeOptions
@@ -182,6 +188,15 @@ def _run_tables(options: argparse.Namespace) -> int:
     given = options.positive or (plan.judging.positive if options.plan else "")
     readers, columns = tuple(options.reader_column), tuple(options.score_column)
     sheet = read_scoresheet(SheetRequest(*files, given, (*columns, *(readers if columns else ())), readers))
+    if plan.judging.margin is not None and len(sheet.models) < 2:
+        note = f"the plan's margin of non-inferiority, {plan.judging.margin:g}, is of no use: there is one model"
+        sheet = replace(sheet, notes=(*sheet.notes, note))
+    points = _points(options.operating_point, [*sheet.models, *sheet.readers])
+    for note in sheet.notes:
+        print(f"note       {note}", file=sys.stderr)
+    if options.margin is not None and len(sheet.models) < 2:
+        raise InputError(f"--margin {options.margin} and one model, {sheet.first}; expected a second one to compare it "
+                         "with: name its column with --score-column")
     judging = replace(plan.judging, positive=sheet.positive,
                       prevalence=plan.judging.prevalence if options.prevalence is None else options.prevalence,
                       margin=plan.judging.margin if options.margin is None else options.margin)
@@ -189,9 +204,33 @@ def _run_tables(options: argparse.Namespace) -> int:
                                  smallest_cell=judging.smallest_cell, prevalence=judging.prevalence)
     text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))
     out = Path(options.out) if options.out else Path("runs") / f"{files[0].stem}-{_now()}"
-    finished = run_table_audit(TableAudit(sheet, judge_options, text, out, files, options.operating_point,
-                                          judging.margin, surroundings()))
-    return _tell(finished, write_reports(finished, cases=()), options)
+    point = points.pop("", None)
+    audit = TableAudit(sheet, judge_options, text, out, files, point, judging.margin, surroundings(), points)
+    with progress_bar(quiet=options.json or len(sheet.cases) < SOON) as progress:
+        finished = run_table_audit(audit, progress)
+        progress("report", 0, 1)
+        reports = write_reports(finished, cases=())
+        progress("report", 1, 1)
+    return _tell(finished, reports, options)
+
+
+def _points(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+    """The operating points by model or reader, "" for all others."""
+    found: dict[str, float] = {}
+    for text in given:
+        name, _, score = text.rpartition("=")
+        try:
+            value = float(score)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            raise InputError(f"--operating-point {text}; expected a number in [0, 1], or NAME=number")
+        if name and name not in names:
+            raise unknown("model or reader (--operating-point)", name, names)
+        if name in found:
+            raise InputError(f"--operating-point {text} and {found[name]:g} before; expected one for each model")
+        found[name] = value
+    return found
 
 
 def _check_tables(options: argparse.Namespace) -> None:
@@ -200,10 +239,10 @@ def _check_tables(options: argparse.Namespace) -> None:
         raise InputError(f"no {missing}; expected both --predictions FILE.csv and --truth FILE.csv")
     if options.model is not None:
         raise InputError(f"a model {options.model!r} and tables of outputs; expected one or the other")
-    for name, low in (("operating_point", 0.0), ("prevalence", 0.0), ("margin", 0.0)):
+    for name in ("prevalence", "margin"):
         value = getattr(options, name)
-        if value is not None and not low <= value <= 1:
-            raise InputError(f"--{name.replace('_', '-')} {value}; expected a number in [0, 1]")
+        if value is not None and not 0 < value < 1:
+            raise InputError(f"--{name} {value}; expected a number above 0 and below 1")
 
 
 def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
@@ -222,6 +261,7 @@ def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
 
 def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
     from xaimed.data.dataset import DataRequest, opened
+    from xaimed.misfit import expect_fit
     from xaimed.registry import names
 
     name, split = options.dataset, options.split
@@ -238,7 +278,9 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
         split = "all" if Path(name).is_dir() else plan.split
     own = _dataset_options(options.dataset_option, model, name)
     root, boxes = (Path(given) if given else None for given in (options.data, options.annotations))
-    return opened(DataRequest(name, root, boxes, limit=options.limit, options=own), split)
+    cases = opened(DataRequest(name, root, boxes, limit=options.limit, options=own), split)
+    expect_fit(model.file, cases)
+    return cases
 
 
 def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str]:
@@ -248,6 +290,15 @@ def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str
     training = model.file.training
     own = training.get("data_options", {}) if name == training.get("dataset") else {}
     return {**{str(k): str(v) for k, v in own.items()}, **dataset_options(given)}
+
+
+def _taken(columns: Mapping[str, Any]) -> str:
+    """Which columns of a table were taken as whose scores, and which were not."""
+    said = [f"{name} (column {column})" for name, column in columns["scores"].items()]
+    if columns["classes"]:
+        said = [f"classes {', '.join(columns['classes'])} (columns {', '.join(columns['classes'].values())})"]
+    unused = ", ".join(columns["not_taken"])
+    return ", ".join(said) + (f"; not taken: {unused}" if unused else "")
 
 
 def _default_out(model: Model, dataset: str) -> Path:
@@ -281,8 +332,11 @@ def _tell(run: Run, reports: list[Path], options: argparse.Namespace) -> int:
     for line in outcome.lines:
         print(f"           {line}")
     for found in run.results.estimates:
-        if found.name in ("missing outputs", "indeterminate outputs") and found.numerator:
-            print(f"outputs    {found.numerator:g} of {found.denominator:g} cases: {found.name} ({found.group})")
+        if found.name.startswith(LEFT) and (found.numerator or "NOT ASSESSED" in found.interval):
+            why = f": {found.interval}" if "NOT ASSESSED" in found.interval else ""
+            print(f"outputs    {found.numerator:g} of {found.denominator:g} cases: {found.name} ({found.group}){why}")
+    if columns := run.meta.get("columns"):
+        print(f"scores     {_taken(columns)}")
     print(f"run        {run.path}")
     print(f"report     {reports[0] if reports else 'none'}")
     if len(reports) > 1:

@@ -113,7 +113,8 @@ def _place(options: argparse.Namespace) -> Place:
         raise InputError(f"--host {host} would show the cases to everyone who reaches it; expected {HOST}: add --login "
                          "FILE (OpenID Connect) or --behind-proxy, or use a tunnel")
     if secrets is not None:
-        optional.need("authlib", "dashboard", "to log people in")
+        for module in ("authlib", "httpx"):
+            optional.need(module, "dashboard", "to log people in")
         _login(secrets)
     return Place(_port(options.port, host), host, "oidc" if secrets else "proxy" if proxy else "",
                  secrets.resolve() if secrets else None)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-from xaimed.errors import InputError
+from xaimed.cli.app import FAILED, one_line
+from xaimed.errors import InputError, XaimedError
+
+if TYPE_CHECKING:
+    from xaimed.adapters.model import Model
 
 EPILOG = """examples:
   xaimed explain models/mammogram-detector-mias/model.pt film.dcm
@@ -22,9 +29,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a model.pt")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="DICOM, PNG, TIFF, PGM or JPEG files, or folders")
-    parser.add_argument("--methods", default="grad_cam,integrated_gradients,gradient_shap,kernel_shap", metavar="A,B",
-                        help="attribution methods (default: %(default)s)")
-    parser.add_argument("--targets", type=int, default=3, metavar="N",
+    parser.add_argument("--methods", metavar="A,B",
+                        help="attribution methods; by default grad_cam, integrated_gradients, gradient_shap and "
+                             "kernel_shap, without those that cannot explain the model")
+    parser.add_argument("--targets", type=_count, default=3, metavar="N",
                         help="at most so many boxes an image, best first; the best one if none reaches the "
                              "operating point (default 3)")
     parser.add_argument("--target", action="append", default=[], metavar="NAME",
@@ -37,31 +45,78 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                         help="where the model runs (default: auto, a GPU if there is one)")
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1 on")
+    return int(text)
+
+
 def run(options: argparse.Namespace) -> int:
-    """Carry out the explanation; 0 when done."""
+    """Carry out the explanation; 0 when done, 2 where an image could not be explained, which is told in a line."""
     from xaimed.adapters.loading import load_model
     from xaimed.cli.progress import progress_bar
-    from xaimed.data.folder import open_files
-    from xaimed.explain import method_of
-    from xaimed.explanation import explain_case, write_explanation
 
-    model = load_model(options.model, options.device)
-    methods = [name.strip().replace("-", "_") for name in options.methods.split(",") if name.strip()]
-    for name in methods:
-        method_of(name)
+    methods, out = _methods(options.methods), Path(options.out)
+    _check_folder(out)
     files = _files(options.images)
-    cases = open_files(files)
-    out = Path(options.out)
-    lines = []
+    model = load_model(options.model, options.device)
+    asked = _Asked(model, methods, options, sys.stdout)
     with progress_bar() as progress:
         for index, path in enumerate(files):
-            progress("explaining", index, len(cases))
-            found = explain_case(model, cases[index], methods, options.targets, options.target)
-            written = write_explanation(found, out)
-            lines.append(f"{path} -> {written}  ({found.summary})")
-        progress("explaining", len(cases), len(cases))
-    print("\n".join(lines))
-    return 0
+            progress("explaining", index, len(files))
+            asked.explain(path)
+        progress("explaining", len(files), len(files))
+    return FAILED if asked.failed else 0
+
+
+@dataclass
+class _Asked:
+    """What is asked of every image. told: the stream of the lines that say which file became which."""
+
+    model: Model
+    methods: list[str] | None
+    options: argparse.Namespace
+    told: TextIO
+    left_out: set[str] = field(default_factory=set)
+    failed: int = 0
+
+    def explain(self, path: Path) -> None:
+        """Explain a file and say so at once; of one that cannot be explained, why."""
+        from xaimed.data.folder import open_files
+        from xaimed.explanation import explain_case, write_explanation
+
+        try:
+            case = open_files([path])[0]
+            found = explain_case(self.model, case, self.methods, self.options.targets, self.options.target)
+            written = write_explanation(found, Path(self.options.out))
+        except XaimedError as error:
+            self.failed += 1
+            why = one_line(error)
+            print(f"xaimed: {why if str(path) in why else f'{path}: {why}'}", file=sys.stderr, flush=True)
+            return
+        for name in sorted(set(found.left_out) - self.left_out):
+            print(f"{name} is left out: {found.left_out[name]}", file=sys.stderr, flush=True)
+        self.left_out |= set(found.left_out)
+        # A progress bar on a terminal takes sys.stdout over to write above itself, though a file may stand behind it.
+        stream = sys.stdout if self.told.isatty() else self.told
+        print(f"{path} -> {written}  ({found.summary})", file=stream, flush=True)
+
+
+def _methods(given: str | None) -> list[str] | None:
+    from xaimed.explain import check_methods
+
+    if given is None:
+        return None
+    names = [name.strip().replace("-", "_") for name in given.split(",") if name.strip()]
+    check_methods(names)
+    return names
+
+
+def _check_folder(out: Path) -> None:
+    """Raise InputError if a file stands where the folder, or one above it, would be."""
+    there = next((place for place in (out, *out.parents) if place.exists()), out)
+    if there.exists() and not there.is_dir():
+        raise InputError(f"{there} is a file; expected a folder for the pictures: choose another with --out")
 
 
 def _files(given: list[str]) -> list[Path]:

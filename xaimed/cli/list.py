@@ -58,6 +58,7 @@ LISTS: Mapping[str, Callable[[], Rows]] = {
     "architectures": lambda: plugins("architectures"),
     "metrics": lambda: plugins("metrics"),
     "checks": lambda: plugins("checks"),
+    "probes": lambda: plugins("probes"),
     "plans": plans,
 }
 

@@ -38,14 +38,14 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the training; 0 when model.pt is written."""
     from xaimed.adapters.loading import device_of
     from xaimed.content import folder
-    from xaimed.training.course import Course, run_course
+    from xaimed.training.course import Course, card_beside, run_course
     from xaimed.training.recipe import read_recipe
 
     recipe = read_recipe(Path(options.recipe))
     work = Path(options.work) if options.work else Path("runs") / f"train-{recipe.name}"
     out = Path(options.out) if options.out else work / "model.pt"
     course = Course(recipe, out, work, Path(options.data) if options.data else None, device_of(options.device),
-                    folder("models"), _card(Path(options.recipe).with_name("card.toml")))
+                    folder("models"), card_beside(Path(options.recipe)))
     if options.folds is not None:
         return _folds(course, options.folds)
     file = run_course(course, _say)
@@ -55,18 +55,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rule(task: str, fppi: float) -> str:
+    from xaimed.answers import DECIDING
+
     if task == "detection":
         return f"at most {fppi:g} false positives per image on the validation split"
-    chosen = task in ("classification", "multilabel", "anomaly", "energy")
-    return "chosen on the validation split" if chosen else "not chosen: this task needs none"
-
-
-def _card(path: Path) -> dict[str, object]:
-    """What card.toml beside the recipe says in its first lines; its tables hold what is measured afterwards."""
-    from xaimed.settings import read_table
-
-    return {key: value for key, value in read_table(path, "card").items() if isinstance(value, str)} if (
-        path.is_file()) else {}
+    return "chosen on the validation split" if task in DECIDING else "not chosen: this task needs none"
 
 
 def _say(text: str) -> None:

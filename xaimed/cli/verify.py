@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from xaimed.errors import InputError
+from xaimed.errors import InputError, StoreError
+from xaimed.feedback import journal_of
 from xaimed.run import Run
 from xaimed.verifying import verify
 
@@ -20,7 +21,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the command and its arguments."""
     parser = subparsers.add_parser("verify", help="check that a run and its reports are unchanged",
                                    description="Check the log's hash chain and the SHA-256 of every table, map and "
-                                               "report of a run; or of one report its seal, signature, marks and "
+                                               "report of a run, and the chain of the feedback journal "
+                                               "beside it; or of one report its seal, signature, marks and "
                                                "attachments, with --run also that it prints the run's numbers. "
                                                "No network is used. Exit code 0: unchanged; 1: changed, each change "
                                                "named; 2: nothing that can be read.", epilog=EXAMPLES)
@@ -39,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(opened: Run) -> int:
     problems, checked = verify(opened)
+    problems, checked = [*problems, *_journal(opened)], checked + journal_of(opened).path.is_file()
     for problem in problems:
         print(problem)
     if problems:
@@ -46,6 +49,15 @@ def _run(opened: Run) -> int:
         return 1
     print(f"unchanged: {checked} things checked in {opened.path}; log head {opened.meta['log']['head']}")
     return 0
+
+
+def _journal(opened: Run) -> list[str]:
+    """What is wrong with the journal of what readers said and looked at, which stands beside the run."""
+    try:
+        journal_of(opened).check()
+    except StoreError as problem:
+        return [str(problem)]
+    return []
 
 
 def _report(path: Path, origin: Run | None) -> int:

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 ENGINE = frozenset({
-    "annotations", "copies", "dataset", "describe", "fields", "listed", "masks", "mias_windows", "npz", "pairs",
-    "reference", "scores", "scoresheet", "split", "t1head", "textsheet", "volumes"})
+    "annotations", "boxing", "columns", "copies", "dataset", "describe", "fields", "listed", "masks", "mias_windows",
+    "npz", "pairs", "reference", "scores", "scoresheet", "split", "t1head", "textsheet", "volumes"})

@@ -6,7 +6,7 @@ class is known to be plainer in the second, so a model's use of its modalities h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
 
@@ -29,13 +29,10 @@ ABOUT = About("phantom-modes", "Windows of phantoms in two modalities (SYNTHETIC
 
 
 @dataclass(frozen=True)
-class Options:
-    """patients, low, high, long_side: see phantom_pairs. window: side in its pixels. size: side that it becomes."""
+class Options(phantom_pairs.Options):
+    """Those of phantom_pairs. window: side in its pixels. size: side that it becomes."""
 
     patients: int = 300
-    low: float = 0.5
-    high: float = 2.5
-    long_side: int = 256
     window: int = 56
     size: int = 28
 
@@ -49,9 +46,8 @@ def open(request: DataRequest) -> Listed:
     if not 8 <= options.size <= options.window <= options.long_side // 2:
         raise InputError(f"size {options.size}, window {options.window}, long_side {options.long_side}; expected 8 <= "
                          "size <= window <= half of long_side")
-    names = ("patients", "low", "high", "long_side")
     pairs = phantom_pairs.open(DataRequest("phantom-pairs", seed=request.seed, options={
-        name: str(getattr(options, name)) for name in names}))
+        field.name: str(getattr(options, field.name)) for field in fields(phantom_pairs.Options)}))
     rows = [CaseRow(row.case, row.patient, row.split, LABELS[row.label != "normal"], row.groups) for row in pairs.rows]
     return Listed(ABOUT, rows, lru_cache(maxsize=2048)(lambda index: _picture(pairs[index], options)))
 

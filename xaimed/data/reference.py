@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NORMAL = frozenset({"normal", "negative", "none", "no finding", "background", "0", "false", "no"})
 OF_A_CASE = ("patient", "split", "spacing_mm", "width", "height", "digest")
 OF_A_ROW = ("case", "target", "label", "lesion", "condition", "score", "x0", "y0", "x1", "y1")
+PATIENT_NAMES = ("patient_id", "patientid", "patient id", "patient", "subject_id", "subject", "PatientID", "Patient")
 MOST_GROUPS = 30
 NAME = re.compile(r"\w[\w .+=@#-]{0,119}")
 
@@ -76,6 +77,9 @@ def read_reference(sheet: TextSheet, outputs: TextSheet, positive: str, task: st
             if task == "classification":
                 break
     labels = tuple(sorted({str(row["label"]) for row in cases if row["label"]} | {r.label for r in rows if r.edges}))
+    alone = sum(not facts.get(case, {}).get("patient") for case in of_case)
+    if alone and ("patient" in sheet.columns or "patient" in outputs.columns):
+        notes.append(f"{alone} of {len(cases)} cases have no patient: each is taken as a patient of its own")
     unlabelled = sum(row["label"] is None for row in cases)
     if unlabelled:
         notes.append(f"{unlabelled} of {len(cases)} cases have no reference label and are not judged")

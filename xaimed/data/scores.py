@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xaimed import tables
-from xaimed.data.reference import NORMAL, OF_A_CASE, OF_A_ROW, Reference, checked_box
-from xaimed.data.textsheet import INDETERMINATE, MISSING, TextSheet
+from xaimed.data.columns import plain
+from xaimed.data.reference import NORMAL, Reference, checked_box
+from xaimed.data.textsheet import INDETERMINATE, MISSING, TextSheet, comma_hint
 from xaimed.errors import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EDGES = ("x0", "y0", "x1", "y1")
+CLEAN = ("", "clean")
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (math.nan, math.nan, math.nan, math.nan)
 
@@ -56,31 +58,16 @@ class Output:
     word: str
 
 
-def score_columns(sheet: TextSheet, wanted: Sequence[str]) -> dict[str, str]:
-    """The score columns of a table by the name of the model: those asked for, else those that look like one.
+def read_scores(sheet: TextSheet, columns: Mapping[str, str], reference: Reference, task: str,
+                classes: Sequence[str] = ()) -> dict[str, ModelScores]:
+    """The outputs of each model. classes: those that may be scored besides the labels of the reference.
 
-    "score" is the model named after the file; then score_NAME and NAME_score; else every column of numbers that is
-    nothing else. Raises NotFound for a column that is asked for and not there.
+    Raises InputError for a case or label that the reference does not have, a score outside [0, 1], a box without area
+    or score, or a row that stands twice.
     """
-    for name in wanted:
-        if name not in sheet.columns:
-            raise unknown("score column", name, sheet.columns)
-    free = [c for c in sheet.columns if c not in (set(OF_A_ROW) | set(OF_A_CASE)) - {"score"}
-            and not c.startswith("group_")]
-    named = [c for c in free if c == "score" or c.startswith("score_") or c.endswith("_score")]
-    chosen = list(wanted) or named or [c for c in free if sheet.numeric(c)]
-    return {(sheet.path.stem if c == "score" else c.removeprefix("score_").removesuffix("_score") or c): c
-            for c in chosen}
-
-
-def read_scores(sheet: TextSheet, columns: Mapping[str, str], reference: Reference,
-                task: str) -> dict[str, ModelScores]:
-    """The outputs of each model. Raises InputError for a case or label that the reference does not have, a score
-    outside [0, 1], a box without area or score, or a row that stands twice.
-    """
-    kept = [i for i, text in enumerate(sheet.column("condition")) if text in ("", "clean")]
+    kept = [i for i, text in enumerate(sheet.column("condition")) if text in CLEAN]
     _refuse_strangers(sheet, kept, reference)
-    labels = _labels(sheet, kept, reference, task)
+    labels = _labels(sheet, (*reference.labels, *classes), reference.positive, task)
     boxes = _boxes(sheet) if task == "detection" else [None] * len(sheet)
     _refuse_doubles(sheet, kept, labels if task == "classification" else None)
     cases, found = sheet.column("case"), {}
@@ -103,14 +90,15 @@ def _refuse_strangers(sheet: TextSheet, kept: Sequence[int], reference: Referenc
                           "predictions of the cases in it only")
 
 
-def _labels(sheet: TextSheet, kept: Sequence[int], reference: Reference, task: str) -> list[str]:
+def _labels(sheet: TextSheet, labels: Sequence[str], positive: str, task: str) -> list[str]:
     """The class of each row: label, or target in a classification, or the positive class without either."""
     column = "label" if "label" in sheet.columns else "target" if task == "classification" else ""
-    known = {*reference.labels, reference.positive, "normal"}
-    out = ["normal" if text.lower() in NORMAL - {reference.positive} else text or reference.positive
-           for text in sheet.column(column)]
-    for i in kept:
-        if out[i] not in known:
+    known = {*labels, positive, "normal"}
+    spelt = {plain(label): label for label in (*labels, positive)}
+    out = ["normal" if text.lower() in NORMAL - {positive} else
+           text if text in known else spelt.get(plain(text), text) or positive for text in sheet.column(column)]
+    for i, condition in enumerate(sheet.column("condition")):
+        if out[i] not in known and condition in CLEAN:
             raise sheet.wrong(i, f"{unknown('label', out[i], known)}; expected a label of the truth table")
     return out
 
@@ -146,7 +134,7 @@ def _score(sheet: TextSheet, row: int, column: str, text: str) -> tuple[float, s
         value = math.inf
     if not 0 <= value <= 1:
         raise sheet.wrong(row, f"{column} is {text!r}; expected a score in [0, 1], nothing where the output is "
-                          "missing, or the word indeterminate")
+                          f"missing, or the word indeterminate{comma_hint(text)}")
     return value, ""
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ from xaimed.stats import Array
 
 MISSING = frozenset({"", "nan", "na", "n/a", "none", "null", "missing"})
 INDETERMINATE = frozenset({"indeterminate", "inconclusive", "uncertain", "invalid", "failed"})
+NO_ANSWER = MISSING | INDETERMINATE
+
+
+COMMA = re.compile(r"[-+]?\d+,\d+")
+WHOLE = re.compile(r"(\d+)\.0+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +67,39 @@ class TextSheet:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise self.wrong(row, f"{name} is {text!r}; expected a finite number, or nothing where there is none")
+            raise self.wrong(row, f"{name} is {text!r}; expected a finite number, or nothing where there is none"
+                             f"{comma_hint(text)}")
         return value
 
     def numeric(self, name: str) -> bool:
         """Whether a column holds numbers only, some of them, gaps and words for no answer left out."""
-        given = [t for t in self.column(name) if t.lower() not in MISSING | INDETERMINATE]
+        given = self._given(name)
         return bool(given) and all(_is_number(text) for text in given)
+
+    def numbers_given(self, name: str) -> list[float]:
+        """The numbers of a column of numbers, gaps and words for no answer left out."""
+        return [float(text) for text in self._given(name)]
+
+    def _given(self, name: str) -> list[str]:
+        return [text for text in self.column(name) if text.lower() not in NO_ANSWER]
+
+    def renamed(self, old: str, new: str) -> TextSheet:
+        """The sheet with another name for one column."""
+        return replace(self, columns=tuple(new if name == old else name for name in self.columns))
+
+    def without(self, name: str) -> TextSheet:
+        """The sheet without one of its columns."""
+        place = self.columns.index(name)
+        cells = tuple((*row[:place], *row[place + 1:]) for row in self.cells)
+        return replace(self, columns=(*self.columns[:place], *self.columns[place + 1:]), cells=cells)
+
+    def relabelled(self, name: str, words: Mapping[str, str]) -> TextSheet:
+        """The sheet with other words in the cells of one column; cells that `words` does not hold stay."""
+        if name not in self.columns:
+            return self
+        place = self.columns.index(name)
+        cells = tuple((*row[:place], words.get(row[place], row[place]), *row[place + 1:]) for row in self.cells)
+        return replace(self, cells=cells)
 
     def stacked(self, named: Mapping[str, str], name: str, value: str) -> TextSheet:
         """The sheet with a row for each row and each of the columns `named` (by what they stand for).
@@ -84,6 +116,20 @@ class TextSheet:
     def wrong(self, row: int, problem: str) -> InputError:
         """An error that names file and line."""
         return InputError(f"{self.path.name} line {self.lines[row]}: {problem}")
+
+
+def whole_labels(sheet: TextSheet) -> TextSheet:
+    """The sheet with 0 and 1 for labels that were written as the numbers 0.0 and 1.0."""
+    for name in ("label", "target"):
+        given = {text for text in sheet.column(name) if text}
+        if given and all(WHOLE.fullmatch(text) for text in given):
+            sheet = sheet.relabelled(name, {text: text.partition(".")[0] for text in given})
+    return sheet
+
+
+def comma_hint(text: str) -> str:
+    """What to do where a number has a decimal comma, else nothing."""
+    return f"; for a decimal comma write a point: {text.replace(',', '.')}" if COMMA.fullmatch(text) else ""
 
 
 def _is_number(text: str) -> bool:

@@ -6,12 +6,17 @@ those of the original; pixel (row i, column j) covers [j, j+1) x [i, i+1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from xaimed.errors import InputError
 from xaimed.types import Floats, Matrix
+
+Lay = Callable[[Floats, Matrix, tuple[int, int]], Floats]
 
 
 def translation(x: float, y: float) -> Matrix:
@@ -57,6 +62,41 @@ def map_values(values: Floats, affine: Matrix, shape: tuple[int, int]) -> Floats
     placed = cv2.warpAffine(np.ascontiguousarray(values, np.float32), centres[:2], (width, height),
                             flags=cv2.INTER_LINEAR, borderMode=border)
     return np.asarray(placed, np.float32)
+
+
+def map_shares(values: Floats, affine: Matrix, shape: tuple[int, int]) -> Floats:
+    """float32 `shape`: what each prepared pixel (h, w) contributes, spread over its own place so that the sum stays.
+
+    Smoothly where the original grid is the finer one, by shares of area where it is the coarser one. `affine` takes
+    prepared to original coordinates. Raises InputError unless it is a crop, flip or resize.
+    """
+    if affine[0, 1] or affine[1, 0] or not affine[0, 0] * affine[1, 1]:
+        raise InputError("the image transform turns or flattens the image; expected a crop, flip or resize")
+    down = _shares(values.shape[0], float(affine[1, 1]), float(affine[1, 2]), shape[0])
+    across = _shares(values.shape[1], float(affine[0, 0]), float(affine[0, 2]), shape[1])
+    return np.asarray((across @ (down @ values.astype(np.float64)).T).T, np.float32)
+
+
+def _shares(count: int, factor: float, offset: float, length: int) -> csr_array:
+    """(length, count): how much of each prepared pixel each original one gets; columns sum to 1, or to 0 outside."""
+    weights = _hats(count, factor, offset, length) if abs(factor) >= 1 else _overlaps(count, factor, offset, length)
+    sums = weights.sum(axis=0)
+    return csr_array(weights / np.where(sums > 0, sums, 1.0))
+
+
+def _hats(count: int, factor: float, offset: float, length: int) -> NDArray[np.float64]:
+    """The bilinear weights of each original pixel's centre; the half pixel at the rim takes the pixel at the rim."""
+    at = (np.arange(length) + 0.5 - offset) / factor - 0.5
+    inside = (at >= -0.5 - 1e-9) & (at <= count - 0.5 + 1e-9)
+    distance = np.abs(np.clip(at, 0, count - 1)[:, None] - np.arange(count))
+    return np.where(inside[:, None], np.clip(1 - distance, 0, None), 0.0)
+
+
+def _overlaps(count: int, factor: float, offset: float, length: int) -> NDArray[np.float64]:
+    """How much of each prepared pixel's length lies in each original pixel."""
+    edges = offset + factor * np.stack([np.arange(count), np.arange(1, count + 1)])
+    low, high, grid = edges.min(axis=0), edges.max(axis=0), np.arange(length)[:, None]
+    return np.asarray(np.clip(np.minimum(high, grid + 1) - np.maximum(low, grid), 0, None), np.float64)
 
 
 def _covers(affine: Matrix, values: Floats, shape: tuple[int, int]) -> bool:

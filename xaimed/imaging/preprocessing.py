@@ -27,7 +27,8 @@ class Preprocessing:
     filters: smoothing. segment: outside the breast becomes 0. crop: cut to the breast, with `margin`
     (share of its size). long_side: the pixels that the longer side of the whole image, before the crop, is
     resized to, so that anatomy keeps its scale from view to view; 0 keeps the size.
-    stretch: the share of breast pixels left below 0 and above 1 by a linear grey stretch, None for none.
+    stretch: the share of breast pixels left below 0 and above 1 by a linear grey stretch, None for none ("none" in
+    TOML); 0 spans the whole range of each image, so that one bright pixel sets the scale of all others.
     multiple: height and width are padded at the bottom and right to a multiple of this. mirror: a class score of
     the whole image is the mean over the image and its mirror image; boxes are those of the image itself.
     channels: the planes of an image: 1 grey, 3 colour, or those of a stack of slices or of several modalities.

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from xaimed.metrics.synthesis import Synthesis as Synthesis
     from xaimed.metrics.views import Views as Views
 
-ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "criteria", "donor", "evidence", "explained",
-                    "explaining", "gap", "imputation", "judged", "judging", "matching", "memorisation", "mrmc",
-                    "noninferiority", "oracle", "pixelwise", "readers", "removal", "reproducibility", "rungs",
-                    "tuning", "yard"})
+ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "concordance", "criteria", "donor", "evidence",
+                    "explained", "explaining", "gap", "imputation", "judged", "judging", "limits", "matching",
+                    "memorisation", "miscalibration", "mrmc", "noninferiority", "one_kind", "oracle", "pixelwise",
+                    "probed", "readers", "removal", "reproducibility", "rungs", "tuning", "weighed", "yard"})
 
 
 def __getattr__(name: str) -> Any:

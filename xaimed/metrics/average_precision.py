@@ -11,10 +11,12 @@ import numpy as np
 from xaimed.metrics.evidence import Indices
 from xaimed.metrics.froc import BLOCK
 from xaimed.metrics.judged import Judged
+from xaimed.metrics.limits import dependent_mean_limits
 from xaimed.metrics.matching import IGNORED, TRUE, match
-from xaimed.stats import Array, Bools, Estimate, Results, percentile, ratio
+from xaimed.stats import Array, Bools, Estimate, Results, ratio, wilson
 
 OVERLAPS = (0.1, 0.2, 0.5)
+WIDTH = 1e-9  # an interval narrower than this is that of one value, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +76,33 @@ def _at(least: float, labels: Sequence[str], judged: Judged) -> list[Estimate]:
         drawn = judged.draws.run(judged.evidence.patients, ranked.precision)
         value = float(ranked.precision(np.ones((1, len(judged.evidence.cases))))[0])
         values.append((value, drawn))
-        estimates.append(_estimate(f"average precision {label}", rule, (value, drawn, len(ranked.lesions)), judged))
+        made = _limits(value, drawn, ranked, judged)
+        estimates.append(_estimate(f"average precision {label}", rule, (value, *made, len(ranked.lesions))))
     if len(labels) > 1:
-        value, drawn = float(np.mean([v for v, _ in values])), np.mean([d for _, d in values], axis=0)
-        lesions = len(judged.evidence.lesions)
-        estimates.append(_estimate("mean average precision", rule, (value, drawn, lesions), judged))
+        estimates.append(_mean(rule, values, estimates, judged))
     return estimates
+
+
+def _mean(rule: str, values: Sequence[tuple[float, Array]], each: Sequence[Estimate], judged: Judged) -> Estimate:
+    """The mean over the classes; from the limits of each where the draws say nothing of one of them."""
+    value, drawn = float(np.mean([v for v, _ in values])), np.mean([d for _, d in values], axis=0)
+    low, high, how = judged.draws.interval(drawn)
+    if value == value and any(e.interval.startswith("Wilson") for e in each):
+        (low, high), how = dependent_mean_limits([(e.low, e.high) for e in each]), "mean of the limits of the classes"
+    return _estimate("mean average precision", rule, (value, low, high, how, len(judged.evidence.lesions)))
+
+
+def _limits(value: float, drawn: Array, ranked: Ranked, judged: Judged) -> tuple[float, float, str]:
+    """The limits of the draws; where all of them give the same, Wilson with the patients that hold a lesion.
+
+    At 1 both recall and precision could be less than they were seen to be: the lower limits of both, multiplied.
+    """
+    low, high, how = judged.draws.interval(drawn)
+    if value in (0.0, 1.0) or high - low < WIDTH:
+        holders = len({judged.evidence.patients[i] for i in ranked.lesions})
+        low, high = wilson(min(value, 1.0) * holders, holders)
+        low, how = low**2 if value == 1 else low, f"Wilson on {holders} patients"
+    return low, high, how
 
 
 def rank(judged: Judged, label: str, rule: str) -> Ranked:
@@ -95,11 +118,10 @@ def rank(judged: Judged, label: str, rule: str) -> Ranked:
     return Ranked(marks.image[counted][order], outcome[counted][order] == TRUE, ends, lesions.image)
 
 
-def _estimate(name: str, rule: str, parts: tuple[float, Array, int], judged: Judged) -> Estimate:
-    value, drawn, lesions = parts
-    return Estimate(name, value, *percentile(drawn), "lesion", f"{rule}, same class, repeats are false",
-                    denominator=float(lesions),
-                    interval=judged.draws.text if value == value else "no lesion of this class")
+def _estimate(name: str, rule: str, parts: tuple[float, float, float, str, int]) -> Estimate:
+    value, low, high, how, lesions = parts
+    return Estimate(name, value, low, high, "lesion", f"{rule}, same class, repeats are false",
+                    denominator=float(lesions), interval=how if value == value else "no lesion of this class")
 
 
 METRIC = AveragePrecision()

@@ -41,6 +41,7 @@ AGREED = 0.5
 # What stands for accuracy where no class is right or wrong, the mean over cases.
 IN_PIXELS = {"Dice": "mean Dice", "SSIM": "mean SSIM",
              "target registration error": "mean target registration error (lower is better)"}
+UNMEASURED = "not measured"
 KEYS = ["case", "target", "method", "metric"]
 COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
            "explainability_low", "explainability_high", "gate", "cases", "correlation", "null", "control", "agreement",
@@ -240,9 +241,11 @@ def gate_of(scores: pd.DataFrame, method: str) -> str:
 
 
 def _accuracy(run: Run, options: JudgeOptions, draws: Resampling) -> _Accuracy:
+    """That of the answers in pixels where they were measured, for a segmenter's classes are those of pixels."""
+    in_pixels = _of_cases(run, draws)
     found = evidence(run.cases, run.truth, run.predictions, options.ignored_cases, options.ignored_labels)
-    if options.positive not in found.classes:
-        return _of_cases(run, draws)
+    if in_pixels.name != UNMEASURED or options.positive not in found.classes:
+        return in_pixels
     ranking: Ranking = images(found, options.positive)
     whole = area(f"image AUC {options.positive}", ranking, draws)
     drawn = draws.run(ranking.patients, lambda w: auc(ranking.scores, ranking.positive, w))
@@ -251,7 +254,8 @@ def _accuracy(run: Run, options: JudgeOptions, draws: Resampling) -> _Accuracy:
 
 def _of_cases(run: Run, draws: Resampling) -> _Accuracy:
     """The mean over cases of the first of IN_PIXELS that was measured, of a model that gives no class; NaN for none."""
-    own = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["case"] != "")]
+    own = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["case"] != "")
+                     & (run.scores["condition"] == CLEAN)]
     for name, words in IN_PIXELS.items():
         measured = own[own["metric"] == name].groupby("case")["value"].mean().dropna()
         if len(measured):
@@ -259,7 +263,7 @@ def _of_cases(run: Run, draws: Resampling) -> _Accuracy:
             values, patients = measured.to_numpy(np.float64), [owner[str(case)] for case in measured.index]
             drawn = draws.run(patients, _weighted(values))
             return _Accuracy(words, float(values.mean()), *percentile(drawn), drawn)
-    return _Accuracy("not measured", math.nan, math.nan, math.nan, np.full(draws.resamples, np.nan))
+    return _Accuracy(UNMEASURED, math.nan, math.nan, math.nan, np.full(draws.resamples, np.nan))
 
 
 def _weighted(values: Array) -> Callable[[Array], Array]:

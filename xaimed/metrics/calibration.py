@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,11 +11,13 @@ import numpy as np
 from xaimed.errors import InputError
 from xaimed.metrics.evidence import Indices
 from xaimed.metrics.judged import Judged
+from xaimed.metrics.miscalibration import amount
 from xaimed.metrics.roc import Ranking, images
-from xaimed.stats import Array, Bools, Estimate, Resampling, Results, percentile, ratio, wilson
+from xaimed.stats import Array, Bools, Estimate, Resampling, Results, ratio, wilson
 
 BINS, WIDE = 10, 15
 EDGE = 1e-6
+BIASED = "none: biased upward, see ECE, debiased"
 
 
 @dataclass(frozen=True)
@@ -46,39 +47,26 @@ class Calibration:
 
 
 def errors(ranking: Ranking, draws: Resampling) -> list[Estimate]:
-    """The expected calibration error and the Brier score with intervals."""
-    gap = ranking.positive.astype(np.float64) - ranking.scores
-    bins, count = equal_mass(ranking.scores), float(len(ranking.scores))
+    """The expected calibration error, the Brier score with its interval, and the error freed of its bias with its own.
 
-    def expected(w: Array) -> Array:
-        return _expected(w, gap, bins)
+    An average of absolute errors is too high, and draws of patients are so again: it stands without an interval.
+    """
+    gap, count = ranking.positive.astype(np.float64) - ranking.scores, float(len(ranking.scores))
+    mass, wide = equal_mass(ranking.scores), equal_width(ranking.scores)
+    rule = f"{int(mass.max()) + 1} bins of equal mass"
 
     def brier(w: Array) -> Array:
         return ratio(w @ gap**2, w.sum(axis=1))
 
-    ece = float(expected(np.ones((1, len(gap))))[0])
-    drawn = draws.run(ranking.patients, expected)
-    low, high = percentile(drawn)
-    # The error of a resample is biased upward, as absolute values are; the basic interval turns that round.
-    basic = (max(0.0, 2 * ece - high), max(0.0, 2 * ece - low))
-    wide = equal_width(ranking.scores)
-    even, (under, over) = _drawn(lambda w: _expected(w, gap, wide), ranking, draws)
-    score, limits = _drawn(brier, ranking, draws)
-    # The mean of the resamples lies above the error by about as much as the error above the truth.
-    clean = max(0.0, 2 * ece - float(np.nanmean(drawn)))
-    return [Estimate("ECE", ece, *basic, rule=f"{int(bins.max()) + 1} bins of equal mass", denominator=count,
-                     interval=f"basic {draws.text}"),
-            Estimate("Brier score", score, *limits, denominator=count, interval=draws.text),
-            Estimate("ECE", even, max(0.0, 2 * even - over), max(0.0, 2 * even - under), denominator=count,
-                     rule=f"{WIDE} bins of equal width", interval=f"basic {draws.text}"),
-            Estimate("ECE, debiased", clean, *basic, rule=f"{int(bins.max()) + 1} bins of equal mass",
-                     denominator=count, interval=f"basic {draws.text}, whose mean is the bias")]
-
-
-def _drawn(statistic: Callable[[Array], Array], ranking: Ranking,
-           draws: Resampling) -> tuple[float, tuple[float, float]]:
-    value = float(statistic(np.ones((1, len(ranking.scores))))[0])
-    return value, percentile(draws.run(ranking.patients, statistic))
+    low, high, how = draws.interval(draws.run(ranking.patients, brier))
+    clean = amount(ranking, mass, draws)
+    return [Estimate("ECE", expected_error(ranking.scores, ranking.positive, mass), rule=rule, denominator=count,
+                     interval=BIASED),
+            Estimate("Brier score", float((gap**2).mean()), low, high, denominator=count, interval=how),
+            Estimate("ECE", expected_error(ranking.scores, ranking.positive, wide), denominator=count,
+                     rule=f"{WIDE} bins of equal width", interval=BIASED),
+            Estimate("ECE, debiased", clean.value, clean.low, clean.high, rule=rule, denominator=count,
+                     interval=clean.how)]
 
 
 def _expected(weights: Array, gap: Array, bins: Indices) -> Array:
@@ -116,9 +104,9 @@ def reliability(ranking: Ranking) -> dict[str, list[float]]:
             "high": [high for _, high in limits], "count": count.astype(float).tolist()}
 
 
-def logit(scores: Array) -> Array:
-    """log(p / (1 - p)), scores first kept in [1e-6, 1 - 1e-6]."""
-    kept = np.clip(scores, EDGE, 1 - EDGE)
+def logit(scores: Array, edge: float = EDGE) -> Array:
+    """log(p / (1 - p)), scores first kept in [edge, 1 - edge]."""
+    kept = np.clip(scores, edge, 1 - edge)
     odds: Array = np.log(kept / (1 - kept))
     return odds
 

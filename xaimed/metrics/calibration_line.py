@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from xaimed.metrics.calibration import equal_mass, logit
+from xaimed.metrics.calibration import EDGE, equal_mass, logit
 from xaimed.metrics.evidence import Indices
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.roc import Ranking, images
-from xaimed.stats import Array, Bools, Estimate, Results, percentile, quantile, ratio
+from xaimed.stats import Array, Bools, Estimate, Results, quantile, ratio
 
 ROUNDS = 60
+RULE = "logit of the image score"
+EDGES, SHIFT = (1e-4, 1e-9), 0.1
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,63 @@ class CalibrationLine:
 
 
 def lines(ranking: Ranking) -> list[Estimate]:
-    """The fitted line, Wald intervals from a sandwich clustered by patient; NaN where the classes do not overlap."""
-    x, y = logit(ranking.scores), ranking.positive.astype(np.float64)
+    """The fitted line, Wald intervals from a sandwich clustered by patient; NaN where the classes do not overlap.
+
+    The logit of 0 or 1 has no bound: such scores are kept at EDGE, counted in the rule, and where another edge gives
+    another number there is none.
+    """
+    x = logit(ranking.scores)
+    outside = np.asarray((ranking.scores < EDGE) | (ranking.scores > 1 - EDGE), bool)
+    kept, found = int(outside.sum()), _fitted(x, ranking)
+    if kept:
+        rule = f"{RULE}, {kept} scores kept in [{EDGE:g}, 1 - {EDGE:g}]"
+        others = [_fitted(np.where(outside, logit(ranking.scores, edge), x), ranking) for edge in EDGES]
+        moved = [any(_moved(one, other) for other in rest) for one, *rest in zip(found, *others, strict=True)]
+        # The intercept stands beside the slope: it means nothing without it.
+        moved[1] |= moved[0]
+        found = [replace(_unbounded(e, kept) if other else e, rule=rule) for e, other in zip(found, moved, strict=True)]
+    return found
+
+
+def _fitted(x: Array, ranking: Ranking) -> list[Estimate]:
+    """Slope, intercept, calibration in the large and temperature for logits x (n,)."""
+    y, offset, still = ranking.positive.astype(np.float64), np.zeros(len(x)), np.ones((len(x), 1))
     both, one = np.stack([x, np.ones(len(x))], axis=1), x[:, None]
-    still = np.ones((len(x), 1))
-    offset = np.zeros(len(x))
     slope, cover = fit(both, y, offset, ranking)
     large, wide = fit(still, y, x, ranking)
     heat, spread = fit(one, y, offset, ranking)
-    found = [_wald("calibration slope", slope[0], cover[0, 0], len(x)),
-             _wald("calibration intercept", slope[1], cover[1, 1], len(x)),
-             _wald("calibration in the large", large[0], wide[0, 0], len(x))]
-    warm = _wald("calibration temperature", heat[0], spread[0, 0], len(x))
-    if warm.low > 0:
-        found.append(Estimate(warm.name, 1 / warm.value, 1 / warm.high, 1 / warm.low, rule=warm.rule,
-                              denominator=warm.denominator, interval=warm.interval))
-    return found
+    return [_wald("calibration slope", slope[0], cover[0, 0], len(x)),
+            _wald("calibration intercept", slope[1], cover[1, 1], len(x)),
+            _wald("calibration in the large", large[0], wide[0, 0], len(x)),
+            _temperature(_wald("calibration temperature", heat[0], spread[0, 0], len(x)))]
+
+
+def _moved(found: Estimate, other: Estimate) -> bool:
+    """Whether scores of 0 or 1 that are kept at another edge move an estimate by SHIFT of its interval."""
+    width = min(found.high - found.value, found.value - found.low)
+    same = math.isnan(found.value) and math.isnan(other.value)
+    return not (same or abs(other.value - found.value) <= SHIFT * width)
+
+
+def _unbounded(found: Estimate, kept: int) -> Estimate:
+    return replace(found, value=math.nan, low=math.nan, high=math.nan,
+                   interval=f"not defined: made by {kept} scores of 0 or 1, whose logit has no bound")
+
+
+def _temperature(slope: Estimate) -> Estimate:
+    """One over the slope of a line without intercept; none where the slope is not shown to be above 0."""
+    if slope.low > 0:
+        return replace(slope, value=1 / slope.value, low=1 / slope.high, high=1 / slope.low)
+    why = slope.interval if math.isnan(slope.value) else (
+        f"not defined: the slope through 0, {slope.value:.3g} ({slope.low:.3g} to {slope.high:.3g}), is not shown to "
+        "be above 0")
+    return replace(slope, value=math.nan, low=math.nan, high=math.nan, interval=why)
 
 
 def _wald(name: str, value: float, variance: float, count: int) -> Estimate:
     half = quantile(0.95) * math.sqrt(variance) if variance >= 0 else math.nan
     how = "Wald, sandwich clustered by patient" if value == value else "no fit: the classes do not overlap"
-    return Estimate(name, float(value), float(value - half), float(value + half), rule="logit of the image score",
+    return Estimate(name, float(value), float(value - half), float(value + half), rule=RULE,
                     denominator=float(count), interval=how)
 
 
@@ -103,10 +140,11 @@ def murphy(ranking: Ranking, judged: Judged) -> list[Estimate]:
     found = []
     for place, name in enumerate(("reliability", "resolution", "uncertainty", "within bins")):
         statistic = _part(ranking.scores, ranking.positive, bins, place)
-        drawn = judged.draws.run(ranking.patients, statistic)
         value = float(statistic(np.ones((1, len(bins))))[0])
-        found.append(Estimate(f"Brier score, {name}", value, *percentile(drawn), rule=rule, denominator=count,
-                              interval=judged.draws.text))
+        low, high, how = math.nan, math.nan, "none: draws of patients are biased by the chance in each bin"
+        if name == "uncertainty":
+            low, high, how = judged.draws.interval(judged.draws.run(ranking.patients, statistic))
+        found.append(Estimate(f"Brier score, {name}", value, low, high, rule=rule, denominator=count, interval=how))
     return found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from xaimed.errors import InputError
+from xaimed.metrics.froc import Steps
 from xaimed.metrics.noninferiority import holm, mcnemar, non_inferiority, tango
 from xaimed.stats import (
     Array,
@@ -55,6 +56,20 @@ class Contest:
         return delong_covariance(scores, self.truth)
 
 
+RATES = (0.1, 0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LesionContest:
+    """Step curves by model on the shared cases. rule: how a hit was counted. lesions: how many there are."""
+
+    curves: Mapping[str, Steps]
+    rule: str
+    lesions: int
+    patients: Sequence[str]
+    draws: Resampling
+
+
 def compare(contenders: Sequence[Contender], contest: Contest, margin: float | None = None) -> list[Estimate]:
     """The difference of every pair in AUC, sensitivity, specificity and Brier score, each with p and Holm's p.
 
@@ -71,6 +86,38 @@ def compare(contenders: Sequence[Contender], contest: Contest, margin: float | N
         found += [non_inferiority(e, margin) for e, _ in parts[0] if e.name.split(": ")[-1].startswith(
             f"{contenders[0].name} - ")]
     return found
+
+
+def compare_lesions(contest: LesionContest) -> list[Estimate]:
+    """The difference of every pair in lesion sensitivity at each of RATES, with p and Holm's p.
+
+    By patient bootstrap; Holm's correction is over the pairs, for each rate. Where a curve ends before a rate there is
+    no value, and the interval says which.
+    """
+    estimates: list[Estimate] = []
+    for rate in RATES:
+        able = {name: steps for name, steps in contest.curves.items() if steps.end[0] >= rate}
+        tested = [paired(f"difference in sensitivity at {rate:g} false positives per image: {one} - {other}",
+                         _gap_at((able[one], able[other]), rate), contest.patients, contest.draws)
+                  for one, other in combinations(able, 2)]
+        estimates += [replace(e, unit="lesion", rule=f"{contest.rule}, {e.rule}", denominator=float(contest.lesions))
+                      for e in corrected(tested)]
+        estimates += [_unreached(contest, pair, rate) for pair in combinations(contest.curves, 2)
+                      if not set(pair) <= {*able}]
+    return estimates
+
+
+def _unreached(contest: LesionContest, pair: tuple[str, str], rate: float) -> Estimate:
+    """A difference without a value, as a curve of the pair ends before the rate."""
+    ends = ", ".join(f"{name} ends at {contest.curves[name].end[0]:.3g}" for name in pair
+                     if contest.curves[name].end[0] < rate)
+    return Estimate(f"difference in sensitivity at {rate:g} false positives per image: {pair[0]} - {pair[1]}", math.nan,
+                    math.nan, math.nan, "lesion", f"{contest.rule}, p by patient bootstrap",
+                    denominator=float(contest.lesions), interval=f"not reached: {ends}")
+
+
+def _gap_at(pair: tuple[Steps, Steps], rate: float) -> Callable[[Array], Array]:
+    return lambda w: pair[0].at([rate], w)[:, 0] - pair[1].at([rate], w)[:, 0]
 
 
 def corrected(tested: Sequence[tuple[Estimate, float]]) -> list[Estimate]:
@@ -151,8 +198,14 @@ def _paired_shares(name: str, right: tuple[Bools, Bools], patients: Sequence[str
                         denominator=float(count), interval="Tango score"), mcnemar(first, second)
     change = right[0].astype(np.float64) - right[1]
     drawn = draws.run(patients, lambda w: ratio(w @ change, w.sum(axis=1)))
-    return Estimate(name, gap, *percentile(drawn), rule="p by patient bootstrap", numerator=float(first - second),
-                    denominator=float(count), interval=draws.text), bootstrap_p(drawn)
+    low, high, how = draws.interval(drawn)
+    if gap in (-1.0, 0.0, 1.0) and low == high:
+        # No draw of patients changes it: the score interval of as many pairs as there are patients.
+        people = len(set(patients))
+        low, high = tango(people * (gap == 1), people * (gap == -1), people)
+        how = f"Tango score on {people} patients"
+    return Estimate(name, gap, low, high, rule="p by patient bootstrap", numerator=float(first - second),
+                    denominator=float(count), interval=how), bootstrap_p(drawn)
 
 
 def bootstrap_p(drawn: Array) -> float:

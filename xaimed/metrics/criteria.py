@@ -12,6 +12,12 @@
     endpoint = "secondary"   # "primary" if nothing is said
     why = "twice the alarms of the present reading"
 
+    [[criteria]]
+    name = "change in image AUC malignant"   # under the probe minus clean, on the same cases
+    probe = "noise:0.05"                      # one of the plan's probes, with its level
+    at_least = -0.05
+    on = "low"
+
     [verdict]
     accept = ["met"]                                   # answers to a primary criterion with which the audit passes
     accept_secondary = ["met", "not met", "inconclusive", "NOT ASSESSED"]
@@ -28,7 +34,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from xaimed.errors import PlanError, unknown
-from xaimed.metrics.froc import END
+from xaimed.metrics.froc import AT_LEAST, END
 from xaimed.stats import Estimate, Results
 from xaimed.types import Outcome
 
@@ -39,8 +45,9 @@ Answer = Literal["met", "not met", "inconclusive", "NOT ASSESSED"]
 Tone = Literal["good", "warn", "bad"]
 ANSWERS: tuple[Answer, ...] = ("met", "not met", "inconclusive", "NOT ASSESSED")
 WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
-KEYS = {"name", "rule", "group", "at_least", "at_most", "on", "endpoint", "why"}
+KEYS = {"name", "rule", "group", "probe", "at_least", "at_most", "on", "endpoint", "why"}
 ENDPOINTS = ("primary", "secondary")
+PROBE = "probe="
 SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
 
@@ -60,6 +67,11 @@ class Criterion:
     group: str = "all"
     endpoint: str = "primary"
     why: str = ""
+
+    @property
+    def probe(self) -> str:
+        """The condition that it speaks of, "noise:0.05"; "" for the images as they are."""
+        return self.group.removeprefix(PROBE) if self.group.startswith(PROBE) else ""
 
 
 @dataclass(frozen=True)
@@ -139,9 +151,13 @@ def criteria_of(plan: Mapping[str, object]) -> tuple[Criterion, ...]:
 
 def _criterion(row: object) -> Criterion:
     if not isinstance(row, Mapping) or "name" not in row or not set(row) <= KEYS or len(SIDES.keys() & row) != 1:
-        raise PlanError(f"criterion {row!r}; expected name, at_least or at_most, and perhaps rule, group and on")
+        raise PlanError(f"criterion {row!r}; expected name, at_least or at_most, and perhaps rule, group, probe and on")
     side: Literal["at_least", "at_most"] = "at_least" if "at_least" in row else "at_most"
-    limit, on, texts = row[side], row.get("on", "value"), [row["name"], row.get("group", "all")]
+    if "group" in row and "probe" in row:
+        raise PlanError(f"criterion {row['name']!r}: group and probe; expected one of them: a probe is judged on all "
+                        "cases that were asked")
+    group = f"{PROBE}{row['probe']}" if "probe" in row else row.get("group", "all")
+    limit, on, texts = row[side], row.get("on", "value"), [row["name"], group]
     if not isinstance(limit, int | float) or isinstance(limit, bool) or not math.isfinite(limit):
         raise PlanError(f"criterion {row['name']!r}: {side} is {limit!r}; expected a number")
     if on not in SIDES[side]:
@@ -225,15 +241,19 @@ def judgements_of(plan: Mapping[str, object], results: Results) -> tuple[Judgeme
 
 
 def judged(criterion: Criterion, results: Results) -> Judgement:
-    """met, not met, inconclusive (on "low": the interval straddles the limit) or NOT ASSESSED (no such number)."""
+    """met, not met, inconclusive (on "low": the interval straddles the limit) or NOT ASSESSED (no such number).
+
+    A measure that a curve does not reach is judged by its lower bound, else by the sensitivity at the curve's end.
+    """
     found = results.find(criterion.name, criterion.rule, criterion.group)
     if found is None:
         return Judgement(criterion, "NOT ASSESSED", _missing(criterion, results))
     note = ""
     if math.isnan(found.value) and found.interval.startswith("not reached"):
-        last = results.find(END, found.rule, found.group)
+        bound = results.find(criterion.name + AT_LEAST, found.rule, found.group)
+        last = bound or results.find(END, found.rule, found.group)
         if last is not None:
-            note = f"{criterion.name} was {found.interval}; judged there instead: "
+            note = f"{criterion.name} was {found.interval}; judged {'by that' if bound else 'there'} instead: "
             found = last
     answer = _answer(criterion, found)
     if answer == "NOT ASSESSED":
@@ -260,6 +280,8 @@ def worded(found: Estimate) -> str:
     """An estimate in one line: "image AUC malignant 0.872 (0.815 to 0.908, DeLong; 73 of 300 images)"."""
     named = f"{found.name} [{found.rule}]" if found.rule else found.name
     where = "" if found.group == "all" else f" in {found.group}"
+    if found.group.startswith(PROBE):
+        where = f" under {found.group.removeprefix(PROBE)}"
     if math.isnan(found.value):
         return f"{named}{where}: no number ({found.interval})"
     count = "" if found.denominator is None else f"; {found.denominator:g} {found.unit}s"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from xaimed.metrics.explained import Explained
+
+if TYPE_CHECKING:
+    from xaimed.metrics.removal import Sweep
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,14 @@ class Deletion:
 
     def __call__(self, view: Explained) -> dict[str, float]:
         """The area for each fill, by suffix: {"[blur]": 0.2, ...}."""
+        return {f"[{sweep.fill}]": view.removal.deletion(view.values, sweep).area for sweep in self.sweeps}
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """How each map is walked, once for each fill."""
         from xaimed.metrics.removal import Sweep
 
-        sweeps = [Sweep(kind, self.steps, self.seed, self.regions) for kind in self.fills]
-        return {f"[{sweep.fill}]": view.removal.deletion(view.values, sweep).area for sweep in sweeps}
+        return tuple(Sweep(kind, self.steps, self.seed, self.regions) for kind in self.fills)
 
 
 METRIC = Deletion()

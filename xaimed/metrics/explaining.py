@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from xaimed.curvefile import KeptCurve
 from xaimed.errors import InputError, PlanError, unknown
 from xaimed.metrics.again import Explainer
+from xaimed.metrics.deletion import Deletion
 from xaimed.metrics.explained import Explained, ExplanationMetric
 from xaimed.registry import load, names
 from xaimed.types import Floats, Mask, Score
 
 if TYPE_CHECKING:
+    from xaimed.metrics.removal import Removal
     from xaimed.scene import Scene
 
 NONE: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -86,12 +89,12 @@ class Ground:
     methods: Mapping[str, Explainer] = field(default_factory=dict)
 
 
-def measure_on(scene: Scene, maps: Mapping[str, Explanation], ground: Ground, metrics: Sequence[ExplanationMetric]
-               ) -> list[Score]:
-    """As `measure`, with all that can be known of the image."""
+def measure_on(scene: Scene, maps: Mapping[str, Explanation], ground: Ground, metrics: Sequence[ExplanationMetric],
+               removal: Removal | None = None) -> list[Score]:
+    """As `measure`, with all that can be known of the image; removal: of the scene, to be asked for curves later."""
     from xaimed.metrics.removal import Removal
 
-    shared = Removal(scene)
+    shared = removal or Removal(scene)
     scores: list[Score] = []
     for method, found in maps.items():
         full = np.asarray(scene.place(found.values), np.float32)
@@ -100,6 +103,21 @@ def measure_on(scene: Scene, maps: Mapping[str, Explanation], ground: Ground, me
         scores.extend(Score(scene.case, scene.target, method, name, value)
                       for name, value in _values(view, metrics))
     return scores
+
+
+def deletion_curves(removal: Removal, maps: Mapping[str, Explanation], metrics: Sequence[ExplanationMetric]
+                    ) -> list[KeptCurve]:
+    """The curve behind each deletion area of `measure_on` with the same `removal`, which no longer runs the model.
+
+    None for a map without one: no tissue, no prediction to lose, values that are not finite.
+    """
+    sweeps = [sweep for metric in metrics if isinstance(metric, Deletion) for sweep in metric.sweeps]
+    scene = removal.scene
+    walked = ((method, sweep, removal.deletion(found.values, sweep)) for method, found in maps.items()
+              for sweep in sweeps)
+    return [KeptCurve(scene.case, scene.target, method, f"deletion[{sweep.fill}]",
+                      tuple(map(float, curve.fraction.round(5))), tuple(map(float, curve.left.round(5))))
+            for method, sweep, curve in walked if bool(np.isfinite(curve.left).all())]
 
 
 def _values(view: Explained, metrics: Sequence[ExplanationMetric]) -> Iterator[tuple[str, float]]:

@@ -19,7 +19,6 @@ from xaimed.stats import (
     Resampling,
     Results,
     bands,
-    percentile,
     proportion,
     ratio,
     wilson,
@@ -30,6 +29,8 @@ CPM = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 BAND_POINTS = 60
 BLOCK = 2_000_000
 END = "sensitivity at the end of the curve"
+AT_LEAST = ", lower bound"
+NOTHING = "no lesion or no image of this kind"
 SLACK = 1e-9
 
 
@@ -118,7 +119,8 @@ def sensitivities(steps: Steps, patients: Sequence[str], draws: Resampling,
                   suffix: str = "") -> list[Estimate]:
     """Estimates "sensitivity at 0.5 false positives per image<suffix>" at the usual rates, and the curve's end.
 
-    A rate beyond the last observed point has value NaN and interval "not reached: ...".
+    A rate beyond the last observed point has value NaN and interval "not reached: ...", with the sensitivity at the
+    end of the curve as its lower bound.
     suffix: ", normal images" where `steps.images` are these.
     """
     everywhere = steps.at(POINTS, np.ones((1, len(patients))))[0]
@@ -127,23 +129,31 @@ def sensitivities(steps: Steps, patients: Sequence[str], draws: Resampling,
     found = [_point(steps, patients, draws, f"sensitivity at {rate:g} false positives per image{suffix}",
                     (value, column if last >= rate - SLACK else None))
              for rate, value, column in zip(POINTS, everywhere, drawn.T, strict=True)]
-    found.append(_mean_sensitivity(steps, suffix, (everywhere, drawn), draws))
+    found += _mean_sensitivity(steps, suffix, (everywhere, drawn), patients, draws)
     return [*found, caught(END, steps, patients, draws),
             rate_estimate(f"false positives per image at the end of the curve{suffix}", steps, patients, draws)]
 
 
-def _mean_sensitivity(steps: Steps, suffix: str, points: tuple[Array, Array], draws: Resampling) -> Estimate:
-    """The competition performance metric: the mean sensitivity at seven rates, if the curve reaches them all."""
+def _mean_sensitivity(steps: Steps, suffix: str, points: tuple[Array, Array], patients: Sequence[str],
+                      draws: Resampling) -> list[Estimate]:
+    """The competition performance metric: the mean sensitivity at seven rates.
+
+    Where the curve ends before the last one it has no value, and a second estimate holds its lower bound: with at
+    most so many false positives the sensitivity is at least that at the end of the curve.
+    """
     name = f"CPM, mean sensitivity at 0.125 to 8 false positives per image{suffix}"
     lesions = float(len(steps.hit_score))
+    if not lesions or not len(steps.images):
+        return [Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=NOTHING)]
     chosen = [POINTS.index(rate) for rate in CPM]
-    if not (steps.end[0] >= CPM[-1] - SLACK) or not lesions:
-        why = f"not reached: the curve ends at {steps.end[0]:.3g} per image" if lesions and len(steps.images) else (
-            "no lesion or no image of this kind")
-        return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=why)
-    low, high = percentile(points[1][:, chosen].mean(axis=1))
     value = float(points[0][chosen].mean())
-    return Estimate(name, value, low, high, "lesion", denominator=lesions, interval=draws.text)
+    low, high, how = _widened(value, points[1][:, chosen].mean(axis=1), _holders(steps, patients), draws)
+    whole = Estimate(name, value, low, high, "lesion", denominator=lesions, interval=how)
+    if steps.end[0] >= CPM[-1] - SLACK:
+        return [whole]
+    why = f"not reached: the curve ends at {steps.end[0]:.3g} per image, so it is at least {value:.3f}"
+    return [Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=why),
+            replace(whole, name=name + AT_LEAST)]
 
 
 def caught(name: str, steps: Steps, patients: Sequence[str], draws: Resampling) -> Estimate:
@@ -157,35 +167,56 @@ def _point(steps: Steps, patients: Sequence[str], draws: Resampling, name: str,
            point: tuple[float, Array | None]) -> Estimate:
     value, drawn = point
     lesions = float(len(steps.hit_score))
-    if drawn is None or not lesions:
-        ends = f"not reached: the curve ends at {steps.end[0]:.3g} per image"
-        why = ends if lesions and len(steps.images) else "no lesion or no image of this kind"
-        return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=why)
-    low, high = percentile(drawn)
-    how = draws.text
-    if low == high or value in (0.0, 1.0):
-        # At the end of the scale the draws see nothing of what could still happen.
-        holders = len({patients[i] for i in steps.hit_image})
-        outer, how = wilson(value * holders, holders), f"Wilson on {holders} patients"
-        low, high = (min(low, outer[0]), max(high, outer[1])) if value in (0.0, 1.0) else outer
+    if not lesions or not len(steps.images):
+        return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=NOTHING)
+    if drawn is None:
+        ends = f"not reached: the curve ends at {steps.end[0]:.3g} per image, so it is at least {steps.end[1]:.3f}"
+        return Estimate(name, math.nan, unit="lesion", denominator=lesions, interval=ends)
+    low, high, how = _widened(float(value), drawn, _holders(steps, patients), draws)
     return Estimate(name, float(value), low, high, "lesion", numerator=float(round(value * lesions)),
                     denominator=lesions, interval=how)
 
 
+def _holders(steps: Steps, patients: Sequence[str]) -> int:
+    """How many patients have a lesion."""
+    return len({patients[i] for i in steps.hit_image})
+
+
+def _widened(value: float, drawn: Array, holders: int, draws: Resampling) -> tuple[float, float, str]:
+    """The limits of the draws; at the end of the scale, where they see nothing of what could happen, Wilson's too."""
+    low, high, how = draws.interval(drawn)
+    if not (high - low < SLACK or value in (0.0, 1.0)):
+        return low, high, how
+    outer = wilson(min(1.0, value) * holders, holders)
+    if value in (0.0, 1.0) and low == low:
+        outer = min(low, outer[0]), max(high, outer[1])
+    return *outer, f"Wilson on {holders} patients"
+
+
 def rate_estimate(name: str, steps: Steps, patients: Sequence[str], draws: Resampling) -> Estimate:
-    """False alarms per image, with the patient bootstrap; with none at all, the exact Poisson limit."""
+    """False alarms per image, with the patient bootstrap; where no draw changes it, the exact Poisson limits."""
     images, alarms = len(steps.images), len(steps.false_score)
     if not images:
         return Estimate(name, math.nan, denominator=0.0, interval="no image of this kind")
     alarm = np.bincount(steps.false_image, minlength=len(patients)).astype(np.float64)
     counted = np.isin(np.arange(len(patients)), steps.images).astype(np.float64)
-    low, high = percentile(draws.run(patients, lambda w: ratio(w @ alarm, w @ counted)))
-    how = draws.text
+    low, high, how = draws.interval(draws.run(patients, lambda w: ratio(w @ alarm, w @ counted)))
+    people = len({patients[i] for i in steps.images})
     if not alarms:
-        people = len({patients[i] for i in steps.images})
         high, how = -math.log(0.025) / people, f"exact Poisson limit for no event in {people} patients"
+    elif high - low < SLACK:
+        low, high = poisson(alarms / images * people)
+        low, high, how = low / people, high / people, f"exact Poisson limits of {people} patients, all alike"
     return Estimate(name, alarms / images, low, high, numerator=float(alarms), denominator=float(images),
                     interval=how)
+
+
+def poisson(events: float, level: float = 0.95) -> tuple[float, float]:
+    """Low and high of the exact interval of a Poisson mean of which `events` > 0 were counted (Garwood 1936)."""
+    from scipy.special import gammaincinv
+
+    tail = (1 - level) / 2
+    return float(gammaincinv(events, tail)), float(gammaincinv(events + 1, 1 - tail))
 
 
 def banded(steps: Steps, patients: Sequence[str], draws: Resampling) -> dict[str, list[float]]:

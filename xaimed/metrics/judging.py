@@ -10,6 +10,7 @@ import numpy as np
 from xaimed.errors import InputError
 from xaimed.metrics.evidence import evidence
 from xaimed.metrics.judged import Judged, JudgeOptions, ModelMetric
+from xaimed.metrics.one_kind import of_one_kind, only_kind
 from xaimed.registry import load, names
 from xaimed.stats import Array, Resampling, Results
 
@@ -24,7 +25,8 @@ def judge(cases: pd.DataFrame, truth: pd.DataFrame, predictions: pd.DataFrame, o
     """All estimates and curves of a model. The tables have the columns of a run folder.
 
     operating_point: the score from which a box or an image counts as positive, chosen on validation.
-    All intervals by bootstrap use the same draws of patients. Raises InputError for tables that do not fit.
+    All intervals by bootstrap use the same draws of patients. Where all cases are of one kind, what needs both has no
+    value, see metrics.one_kind. Raises InputError for tables that do not fit.
     """
     if not math.isfinite(operating_point):
         raise InputError(f"operating point {operating_point}; expected a finite score, chosen on validation")
@@ -33,8 +35,9 @@ def judge(cases: pd.DataFrame, truth: pd.DataFrame, predictions: pd.DataFrame, o
     draws = Resampling.of(found.patients, chosen.resamples, chosen.seed)
     judged = Judged(found, operating_point, chosen, draws, _spacing(cases), _lesion_names(truth, chosen))
     parts = [metric(judged) for metric in model_metrics()]
-    return Results(tuple(e for part in parts for e in part.estimates),
-                   {name: curve for part in parts for name, curve in part.curves.items()})
+    whole = Results(tuple(e for part in parts for e in part.estimates),
+                    {name: curve for part in parts for name, curve in part.curves.items()})
+    return of_one_kind(whole, only_kind(cases, chosen.positive))
 
 
 def _spacing(cases: pd.DataFrame) -> Array | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -17,6 +18,7 @@ KINDS = ("centre in box", "IoU >= 0.2", "IoBB >= 0.5", "distance <= 10 mm", "dis
 NUMBERED = re.compile(r"(IoU|IoBB) >= (0?\.\d+|1(?:\.0+)?)|distance <= (\d+(?:\.\d+)?) (mm|px)")
 FALSE, TRUE, DUPLICATE, IGNORED = 0, 1, 2, 3
 SLACK = 1e-9
+DIGITS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,8 @@ def match(lesions: Regions, marks: Regions, ignored: Regions, rule: str,
     """Which mark found which lesion, at every threshold at once.
 
     From the highest score down, a mark is credited with one lesion that it hits and that is not yet found
-    (of several, the one it overlaps most). Further marks on a found lesion are duplicates, and marks on an
+    (of several, the one it overlaps most, then one of its own class). Marks of equal score find as many lesions
+    together as they can. Further marks on a found lesion are duplicates, and marks on an
     ignored region (by the rule, or with the centre in it) are ignored: neither counts as a false positive.
     class_aware: a mark can only hit lesions of its own label, and is a false positive elsewhere.
     """
@@ -139,11 +142,45 @@ def match(lesions: Regions, marks: Regions, ignored: Regions, rule: str,
 
 
 def _credited(marks: Regions, lesions: Regions, mark: Indices, lesion: Indices) -> Indices:
-    """For each lesion the mark that found it, or -1."""
-    closeness = overlap(marks.boxes[mark], lesions.boxes[lesion])
+    """For each lesion the mark that found it, or -1; the order of the rows does not matter.
+
+    Pairs come by falling score, then overlap, then own class, then the nearer centre, and last by their place in the
+    image. Marks of one score find as many lesions together as they can, see `_rearranged`.
+    """
     found, used = np.full(len(lesions), -1, np.int64), set[int]()
-    for i in np.lexsort((-closeness, -marks.scores[mark])):
-        if found[lesion[i]] < 0 and int(mark[i]) not in used:
-            found[lesion[i]] = mark[i]
-            used.add(int(mark[i]))
+    order = _ranked(marks, lesions, mark, lesion)
+    credited = ((int(mark[i]), int(lesion[i])) for i in order)
+    for _, group in groupby(credited, lambda pair: float(marks.scores[pair[0]])):
+        tied = [(one, other) for one, other in group if found[other] < 0]
+        open_to: dict[int, list[int]] = {}
+        for one, other in tied:
+            open_to.setdefault(one, []).append(other)
+            if found[other] < 0 and one not in used:
+                found[other] = one
+                used.add(one)
+        for one in open_to:
+            if one not in used and _rearranged(one, open_to, found, set()):
+                used.add(one)
     return found
+
+
+def _ranked(marks: Regions, lesions: Regions, mark: Indices, lesion: Indices) -> Indices:
+    """The order in which pairs of mark and lesion are credited."""
+    a, b = marks.boxes[mark], lesions.boxes[lesion]
+    other = np.asarray(marks.labels[mark] != lesions.labels[lesion], bool)
+    # Rounded: equal overlaps that were computed from other numbers differ in the last digit.
+    keys = (*b.T[::-1], *a.T[::-1], distance(a, b).round(DIGITS), other, -overlap(a, b).round(DIGITS),
+            -marks.scores[mark])
+    return np.lexsort(keys)
+
+
+def _rearranged(mark: int, open_to: dict[int, list[int]], found: Indices, tried: set[int]) -> bool:
+    """Give a mark a lesion, perhaps one whose mark of equal score finds another (augmenting path, Berge 1957)."""
+    for lesion in open_to[mark]:
+        if lesion in tried:
+            continue
+        tried.add(lesion)
+        if found[lesion] < 0 or _rearranged(int(found[lesion]), open_to, found, tried):
+            found[lesion] = mark
+            return True
+    return False

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.metrics.judged import Judged
+from xaimed.metrics.limits import dependent_mean_limits, mean_limits
 from xaimed.metrics.roc import Ranking, area
-from xaimed.stats import Array, Bools, Estimate, Resampling, Results, auc, percentile, proportion, ratio
+from xaimed.stats import Array, Bools, Estimate, Resampling, Results, auc, proportion, ratio
 
 RULE = "the class with the highest score"
 
@@ -75,13 +76,16 @@ class _Table:
             mean: Array = np.mean([ratio(weights @ (right * part), weights @ part) for part in parts], axis=0)
             return mean
 
-        low, high = percentile(draws.run(self.patients, balanced))
+        each = [proportion(f"recall {name}", right * part, part, self.patients, draws)
+                for name, part in zip(self.present, parts, strict=True)]
+        low, high, how = draws.interval(draws.run(self.patients, balanced))
+        if any(e.value in (0.0, 1.0) for e in each):
+            # No draw changes such a recall: its Wilson limits have to speak.
+            (low, high), how = mean_limits(each), "limits of the recalls, combined"
         out = [proportion("accuracy of the best class", right, every, self.patients, draws),
                Estimate("balanced accuracy", float(balanced(every[None])[0]), low, high,
-                        denominator=float(len(every)), interval=draws.text)]
-        out += [proportion(f"recall {name}", right * part, part, self.patients, draws)
-                for name, part in zip(self.present, parts, strict=True)]
-        return [replace(found, rule=RULE) for found in out]
+                        denominator=float(len(every)), interval=how)]
+        return [replace(found, rule=RULE) for found in (*out, *each)]
 
     def areas(self, draws: Resampling) -> list[Estimate]:
         """The AUC of each class against the rest, and their mean."""
@@ -93,11 +97,14 @@ class _Table:
             value: Array = np.mean([auc(score, positive, weights) for score, positive in pairs], axis=0)
             return value
 
-        low, high = percentile(draws.run(self.patients, mean))
-        whole = Estimate("mean AUC of the classes", float(mean(np.ones((1, len(self.patients))))[0]), low, high,
-                         denominator=float(len(self.patients)), interval=draws.text)
         each = [area(f"AUC {name} against the rest", Ranking(self.scores[name], self.of(name), self.patients), draws)
                 for name in self.present if not self.of(name).all()]
+        low, high, how = draws.interval(draws.run(self.patients, mean))
+        if any(e.value in (0.0, 1.0) for e in each):
+            limits = [(e.low, e.high) for e in each]
+            (low, high), how = dependent_mean_limits(limits), "mean of the limits of the classes"
+        whole = Estimate("mean AUC of the classes", float(mean(np.ones((1, len(self.patients))))[0]), low, high,
+                         denominator=float(len(self.patients)), interval=how)
         return [replace(found, rule="one class against the rest") for found in (whole, *each)]
 
 

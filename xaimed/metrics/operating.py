@@ -23,13 +23,15 @@ from xaimed.errors import InputError
 from xaimed.metrics.evidence import Evidence, evidence
 from xaimed.metrics.froc import SLACK, Steps
 from xaimed.metrics.judged import Judged
+from xaimed.metrics.limits import TWO_SHARES, mean_limits
 from xaimed.metrics.matching import FALSE, HIT_RULES, match
-from xaimed.stats import Array, Bools, Estimate, Resampling, Results, percentile, proportion, ratio, wilson
+from xaimed.stats import Array, Bools, Estimate, Resampling, Results, proportion, ratio, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXTRA = "false-positive boxes as extra negatives"
+ONE_POINT = "AUC of this one point"
 AMONG = "false positives among the negative images"
 RULES = {EXTRA: "every false-positive box is one more negative; all negative images are true negatives",
          AMONG: "a negative image with any positive-class box is the false positive; boxes are not counted"}
@@ -53,23 +55,24 @@ class Counts:
 
     def estimates(self, draws: Resampling) -> list[Estimate]:
         """Accuracy, precision, sensitivity, specificity and the one-point AUC."""
-        found = [proportion(name, top, bottom, self.patients, draws)
-                 for name, (top, bottom) in self.shares().items()]
-        return [*found, self._one_point(draws)]
+        found = {name: proportion(name, top, bottom, self.patients, draws)
+                 for name, (top, bottom) in self.shares().items()}
+        return [*found.values(), self._one_point((found["sensitivity"], found["specificity"]), draws)]
 
-    def _one_point(self, draws: Resampling) -> Estimate:
+    def _one_point(self, parts: tuple[Estimate, Estimate], draws: Resampling) -> Estimate:
+        """The mean of both; where one of them is 0 or 1 no draw changes it, so that its Wilson limits have to speak."""
         yes, no = self.shares()["sensitivity"], self.shares()["specificity"]
 
         def balanced(w: Array) -> Array:
             return (ratio(w @ yes[0], w @ yes[1]) + ratio(w @ no[0], w @ no[1])) / 2
 
-        value = float(balanced(np.ones((1, len(self.patients))))[0])
-        limits = percentile(draws.run(self.patients, balanced)) if value == value else (np.nan, np.nan)
-        how = draws.text
-        if limits[0] == limits[1]:
-            ends = [wilson(float(top.sum()), float(bottom.sum())) for top, bottom in (yes, no)]
-            limits, how = ((ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2), "mean of two Wilson"
-        return Estimate("AUC of this one point", value, *limits, denominator=float(len(self.patients)), interval=how)
+        value, count = float(balanced(np.ones((1, len(self.patients))))[0]), float(len(self.patients))
+        if value != value:
+            return Estimate(ONE_POINT, value, denominator=count, interval="none: no positives or no negatives")
+        if any(e.value in (0.0, 1.0) for e in parts):
+            return Estimate(ONE_POINT, value, *mean_limits(parts), denominator=count, interval=TWO_SHARES)
+        low, high, how = draws.interval(draws.run(self.patients, balanced))
+        return Estimate(ONE_POINT, value, low, high, denominator=count, interval=how)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def table(tp: int, fn: int, fp: int, tn: int) -> tuple[Estimate, ...]:
     parts = {"accuracy": (tp + tn, tp + fn + fp + tn), "precision": (tp, tp + fp),
              "sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp)}
     return tuple(Estimate(name, top / bottom if bottom else np.nan, *wilson(top, bottom), numerator=float(top),
-                          denominator=float(bottom), interval="Wilson")
+                          denominator=float(bottom), interval="Wilson" if bottom else "none: nothing of this kind")
                  for name, (top, bottom) in parts.items())
 
 

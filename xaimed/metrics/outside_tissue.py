@@ -14,7 +14,8 @@ from xaimed.types import Mask
 class OutsideTissue:
     """The positive energy outside the tissue divided by all positive energy, in original pixels.
 
-    A map that is not finite or has no positive value shows nothing, and NaN says so: 0 would be the best value.
+    A map that is not finite or has no positive value shows nothing, and NaN says so: 0 would be the best value. So it
+    does where all of the image is tissue, as for a model whose preprocessing does not look for it.
     """
 
     name: str = "outside_tissue"
@@ -25,7 +26,7 @@ class OutsideTissue:
 
     def __call__(self, view: Explained) -> dict[str, float]:
         """The share, with the suffix ""."""
-        return {"": share_of(view, ~view.tissue_full)}
+        return {"": share_of(view, None if bool(view.tissue_full.all()) else ~view.tissue_full)}
 
 
 def share_of(view: Explained, place: Mask | None) -> float:

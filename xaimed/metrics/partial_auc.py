@@ -8,10 +8,12 @@ from typing import Literal
 import numpy as np
 
 from xaimed.metrics.judged import Judged
-from xaimed.metrics.roc import Ranking, images
+from xaimed.metrics.roc import Ranking, images, unvaried
 from xaimed.stats import Array, Bools, Estimate, Results, percentile, ratio
 
 FALSE_RATE, SENSITIVITY = 0.1, 0.8
+# Limits nearer to each other than this are those of one value, rounded.
+WIDTH = 1e-9
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class PartialAuc:
     reference: str = "McClish 1989, partial area under the ROC curve, standardised; patient bootstrap"
 
     def __call__(self, judged: Judged) -> Results:
-        """Two estimates: false positive rate up to 0.1, and sensitivity from 0.8."""
+        """Two estimates: false positive rate up to 0.1, and sensitivity from 0.8.
+
+        Where no draw of patients changes the area, as of a perfect ranking, the limits are those of `roc.unvaried`,
+        of the share that the area is of the most there can be.
+        """
         ranking = images(judged.evidence, judged.options.positive)
         low = _estimate(f"false positive rate up to {FALSE_RATE:g}", ranking, judged, FALSE_RATE)
         mirrored = Ranking(-ranking.scores, ~ranking.positive, ranking.patients)
@@ -39,10 +45,15 @@ def _estimate(what: str, ranking: Ranking, judged: Judged, limit: float) -> Esti
         return standardised(partial_area(ranking.scores, ranking.positive, limit, w), limit)
 
     value = float(statistic(np.ones((1, len(ranking.scores))))[0])
-    limits = percentile(judged.draws.run(ranking.patients, statistic)) if value == value else (np.nan, np.nan)
-    name = f"partial AUC {judged.options.positive} ({what})"
-    return Estimate(name, value, *limits, rule="standardised after McClish", denominator=float(len(ranking.scores)),
-                    interval=judged.draws.text if value == value else "no positives or no negatives")
+    (low, high), how = (np.nan, np.nan), "no positives or no negatives"
+    if value == value:
+        (low, high), how = percentile(judged.draws.run(ranking.patients, statistic)), judged.draws.text
+    if high - low < WIDTH:
+        share = partial_area(ranking.scores, ranking.positive, limit) / limit
+        ends, how = unvaried(float(share[0]), ranking)
+        low, high = standardised(np.array(ends) * limit, limit).tolist()
+    return Estimate(f"partial AUC {judged.options.positive} ({what})", value, low, high, interval=how,
+                    rule="standardised after McClish", denominator=float(len(ranking.scores)))
 
 
 def partial_area(scores: Array, positive: Bools, limit: float, weights: Array | None = None) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -47,6 +48,12 @@ def case_metrics() -> list[CaseMetric]:
     return sorted((m for m in every if m is not None and m.kind == "case"), key=lambda m: str(m.name))
 
 
+@cache
+def directions() -> Mapping[str, Better]:
+    """Which way each number of the case metrics is better."""
+    return {measure: better for metric in case_metrics() for measure, better in metric.measures.items()}
+
+
 def measured(case: Case, prediction: Prediction) -> list[Score]:
     """What all case metrics say of one case; none where the model does not answer in pixels."""
     return [row for metric in case_metrics() for row in metric(case, prediction)] if prediction.dense else []
@@ -65,6 +72,7 @@ def pooled(scores: pd.DataFrame, cases: pd.DataFrame, how: Pooling) -> Results:
     """The mean over cases of each metric, over all parts and for each, whole and by group, by patient bootstrap.
 
     Cases in which a number does not apply are left out, and the denominator says how many are left.
+    scores: of one condition.
     """
     known = {measure for metric in case_metrics() for measure in metric.measures}
     own = scores[scores["method"].fillna("") == MODEL]

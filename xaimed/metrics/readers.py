@@ -78,7 +78,10 @@ def _gain(scores: Array, panel: Panel) -> ReaderMean:
 
 def _told(name: str, found: ReaderMean, contest: Contest) -> Estimate:
     how = f"t on {found.freedom:.1f} degrees of freedom, {'Obuchowski' if contest.clustered else 'DeLong'} covariance"
-    return Estimate(name, found.value, *found.limits(), rule=RANDOM, denominator=float(len(contest.truth)),
+    # With few readers the t interval is wide: an AUC ends at 0 and 1, a difference of two at -1 and 1.
+    least = -1.0 if name.startswith("difference") else 0.0
+    limits = [float(np.clip(limit, least, 1.0)) for limit in found.limits()]
+    return Estimate(name, found.value, limits[0], limits[1], rule=RANDOM, denominator=float(len(contest.truth)),
                     interval=how if found.variance > 0 else "no variance can be estimated")
 
 
@@ -128,5 +131,5 @@ def _hybrid(name: str, scores: Array, panel: Panel, drawn: Array) -> Estimate:
     found = _estimate(f"mean image AUC {contest.positive} of a reader with {name}", auc_rows(mixed, contest.truth),
                       together.mean(axis=0), contest)
     plus = found.value - float(auc_rows(panel.readers, contest.truth).mean())
-    return replace(found, rule=f"average of reader and model; {plus:+.3f} ({gain[0]:+.3f} to {gain[1]:+.3f}) over the "
-                   "readers alone, readers fixed")
+    told = f"; {plus:+.3f} ({gain[0]:+.3f} to {gain[1]:+.3f}) over the readers alone, readers fixed"
+    return replace(found, rule="average of reader and model" + (told if plus == plus else ""))

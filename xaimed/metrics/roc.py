@@ -23,7 +23,6 @@ from xaimed.stats import (
     bands,
     delong_covariance,
     obuchowski_variance,
-    percentile,
     wilson,
 )
 
@@ -94,10 +93,10 @@ def area(name: str, ranking: Ranking, draws: Resampling) -> Estimate:
     if len(set(ranking.patients)) == len(ranking.patients):
         return delong(name, ranking)
     value = float(auc(ranking.scores, ranking.positive)[0])
-    low, high = percentile(draws.run(ranking.patients, lambda w: auc(ranking.scores, ranking.positive, w)))
+    low, high, how = draws.interval(draws.run(ranking.patients, lambda w: auc(ranking.scores, ranking.positive, w)))
     if low == high:
         return _unvaried(name, value, ranking)
-    return _estimate(name, value, (low, high), ranking, draws.text)
+    return _estimate(name, value, (low, high), ranking, how)
 
 
 def delong(name: str, ranking: Ranking) -> Estimate:
@@ -106,7 +105,7 @@ def delong(name: str, ranking: Ranking) -> Estimate:
     value = float(areas[0])
     if value in (0.0, 1.0):
         return _unvaried(name, value, ranking)
-    return _estimate(name, value, auc_interval(value, float(spread[0, 0])), ranking, "DeLong, logit scale")
+    return _normal(name, (value, float(spread[0, 0])), ranking, "DeLong, logit scale")
 
 
 def obuchowski(name: str, ranking: Ranking) -> Estimate:
@@ -115,13 +114,31 @@ def obuchowski(name: str, ranking: Ranking) -> Estimate:
     if value in (0.0, 1.0):
         return _unvaried(name, value, ranking)
     spread = obuchowski_variance(ranking.scores, ranking.positive, ranking.patients)
-    return _estimate(name, value, auc_interval(value, spread), ranking, "Obuchowski, logit scale")
+    return _normal(name, (value, spread), ranking, "Obuchowski, logit scale")
+
+
+def _normal(name: str, found: tuple[float, float], ranking: Ranking, how: str) -> Estimate:
+    """The area with the normal interval of its variance, or with the reason why there is none."""
+    value, variance = found
+    limits = auc_interval(value, variance)
+    if limits[0] == limits[0] or value != value:
+        return _estimate(name, value, limits, ranking, how)
+    owners = np.asarray(ranking.patients, object)
+    few = [kind for kind, kept in (("positives", ranking.positive), ("negatives", ~ranking.positive))
+           if len(set(owners[kept])) < 2]
+    why = f"fewer than 2 patients with {few[0]}" if few else "none can be estimated from these cases"
+    return _estimate(name, value, limits, ranking, f"no variance: {why}")
+
+
+def unvaried(share: float, ranking: Ranking) -> tuple[tuple[float, float], str]:
+    """Limits in [0, 1] of a share of area that no draw of patients changes, and how they were made: see `area`."""
+    count = ranking.smaller
+    return wilson(share * count, count), f"Wilson on {count} patients (no overlap)"
 
 
 def _unvaried(name: str, value: float, ranking: Ranking) -> Estimate:
-    count = ranking.smaller
-    limits = wilson(value * count, count)
-    return _estimate(name, value, limits, ranking, f"Wilson on {count} patients (no overlap)")
+    limits, how = unvaried(value, ranking)
+    return _estimate(name, value, limits, ranking, how)
 
 
 def _estimate(name: str, value: float, limits: tuple[float, float], ranking: Ranking, how: str) -> Estimate:

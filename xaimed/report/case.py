@@ -34,6 +34,7 @@ from xaimed.report.panels import View, image_panel, map_panel, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
 from xaimed.report.sections.limits import NO_MAPS
+from xaimed.report.sections.structure import SHARES, share_words
 from xaimed.report.wording import compact, given, listed, number, percent, plural
 from xaimed.run import Run
 from xaimed.viz.names import pretty
@@ -175,7 +176,7 @@ def _pair(shown: Shown) -> Gallery | Text:
         return answer
     targets = len(_explained(shown))
     height = min(PAIR_HEIGHT.get(targets, 4.2), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
-    if _task(shown.run) in WHOLE:
+    if _task(shown.run) in (*WHOLE, "discrimination"):
         marked = image_panel(shown.view, "Reference (magenta, dashed)", marks=shown.reading.references, height=height)
         return Gallery((image_panel(shown.view, "Image", marks=()), *((marked,) if shown.reading.references else ())),
                        2, height)
@@ -309,6 +310,8 @@ def value_tables(shown: Shown) -> list[Block]:
     """All that was measured on the maps: a row a map, a column a metric with its fills side by side."""
     stems: dict[str, list[str]] = {}
     for _, _, metric in shown.scores:
+        if metric.startswith(SHARES):
+            continue
         names = stems.setdefault(metric.partition("[")[0], [])
         if metric not in names and any(math.isfinite(shown.score(entry, metric)) for entry in shown.entries):
             names.append(metric)
@@ -318,7 +321,12 @@ def value_tables(shown: Shown) -> list[Block]:
         *((Column("Target"),) if several else ()), Column("Method"), *(_column(names) for names in group)),
         tuple((*((entry.target,) if several else ()), pretty(entry.method),
                *(_together(shown, entry, names) for names in group))
-              for entry in shown.entries)) for i, group in enumerate(groups)]
+              for entry in shown.entries)) for i, group in enumerate(groups)] + _shares(shown)
+
+
+def _shares(shown: Shown) -> list[Block]:
+    words = share_words(shown.scores, sorted(_explained(shown)), _task(shown.run))
+    return [Text(words, small=True)] if words else []
 
 
 def _columns(metrics: list[list[str]]) -> list[list[list[str]]]:
@@ -350,7 +358,9 @@ def _limits(shown: Shown) -> list[Block]:
     if shown.view is None:
         return [Text(NO_MAPS, small=True)]
     blocks: list[Block] = [Text("An attribution map shows what raises or lowers a score. It does not outline a lesion "
-                                "and is not meant for primary diagnosis. Each map has its own colour scale.",
+                                "and is not meant for primary diagnosis. Each map has its own colour scale. Printed "
+                                "without colours, both ends of a signed scale look alike: it shows how much, and not "
+                                "whether for or against.",
                                 small=True)]
     if shown.run.meta.get("model", {}).get("task") == "detection":
         blocks.append(Text(CONDITIONAL, small=True))

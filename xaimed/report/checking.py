@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from xaimed.errors import InputError
 from xaimed.optional import need
 from xaimed.report.attachments import CARD, FILES, SCORES, scores_csv
 from xaimed.report.model_card import model_card
+from xaimed.report.sbom import NAME as SBOM
+from xaimed.report.sbom import sbom_attachment
 from xaimed.report.sealing import broken_seal, sealed_length
 from xaimed.report.signature import Signature, signature_of
 from xaimed.report.wording import number
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 STANDARDS = {"PDF/A part 3": b"<pdfaid:part>3</pdfaid:part>", "PDF/A level A": b"<pdfaid:conformance>A<",
              "PDF/UA-1": b"<pdfuaid:part>1</pdfuaid:part>"}
 ATTACHED = re.compile(rb"<rdf:li>([0-9a-f]{64}) ([^<]*)</rdf:li>")
+EMBEDDED = re.compile(rb"/Type/EmbeddedFile[^>]*(?:>>)?>>\s*stream\n(.*?)\nendstream", re.DOTALL)
 HEAD = re.compile(rb"<xaimed:logHead>([^<]*)</xaimed:logHead>")
 
 
@@ -58,6 +62,8 @@ def check_report(path: Path, run: Run | None = None) -> Checked:
         files = _attachments(data)
         problems += [f"{name}: {line}" for line in _digests(data, files)]
         checked += ["PDF/A and PDF/UA marks", f"{len(files)} attachments"]
+    else:
+        problems += [f"{name}: {line}" for line in _damaged(data, run)]
     if run is not None:
         problems += [f"{name}: {line}" for line in _in_log(data, run)]
         problems += [] if broken else [f"{name}: {line}" for line in _against(data, run)]
@@ -79,10 +85,37 @@ def _attachments(data: bytes) -> Mapping[str, bytes]:
     return {str(name): bytes(versions[0]) for name, versions in reader.attachments.items()}
 
 
+def _damaged(data: bytes, run: Run | None) -> list[str]:
+    """The attachments that a change is in, told without the file's own tables, which may be what was changed."""
+    found = {hashlib.sha256(held).hexdigest() for held in _unpacked(data)}
+    recorded = _recorded(data)
+    if run is None:
+        return [f"attachment {name}: does not fit its recorded SHA-256, so one of the two was changed"
+                for name, digest in recorded.items() if digest not in found]
+    return [f"attachment {name}: differs from the run's" for name, stored in _carried(run).items()
+            if name in recorded and hashlib.sha256(stored).hexdigest() not in found]
+
+
+def _unpacked(data: bytes) -> list[bytes]:
+    """What the embedded files hold, as far as it unpacks."""
+    held = []
+    for match in EMBEDDED.finditer(data):
+        try:
+            held.append(zlib.decompress(match[1]))
+        except zlib.error:
+            continue
+    return held
+
+
+def _recorded(data: bytes) -> dict[str, str]:
+    """The SHA-256 of each attachment that the metadata hold."""
+    sealed = data[:sealed_length(data)]
+    return {unescape(name.decode(errors="replace")): digest.decode() for digest, name in ATTACHED.findall(sealed)}
+
+
 def _digests(data: bytes, files: Mapping[str, bytes]) -> list[str]:
     """Every attachment against the SHA-256 that the metadata hold."""
-    sealed = data[:sealed_length(data)]
-    recorded = {unescape(name.decode()): digest.decode() for digest, name in ATTACHED.findall(sealed)}
+    recorded = _recorded(data)
     lines = [f"attachment {name}: {'missing' if name not in files else 'changed'}"
              for name, digest in recorded.items() if hashlib.sha256(files.get(name, b"")).hexdigest() != digest]
     return lines + [f"attachment {name}: not among those that were recorded" for name in sorted({*files} - {*recorded})]
@@ -99,14 +132,18 @@ def _against(data: bytes, run: Run) -> list[str]:
     """The log head, the attached files and the printed numbers against the run."""
     found, head = HEAD.search(data), str(run.meta["log"]["head"])
     lines = [] if found and found[1].decode() == head else [f"its log head is not {head[:16]}..., that of {run.path}"]
-    wanted = {name: (run.path / name).read_bytes() for name, _, _ in FILES}
-    wanted |= {SCORES: scores_csv(run.scores), CARD: model_card(run).encode()}
-    files = _attachments(data)
+    wanted, files = _carried(run), _attachments(data)
     if not wanted.keys() & files.keys():
         return lines
     lines += [f"attachment {name}: differs from the run's" for name, stored in wanted.items()
               if files.get(name) != stored]
     return lines + _printed(data, run)
+
+
+def _carried(run: Run) -> dict[str, bytes]:
+    """What the report of a run carries, by name."""
+    stored = {name: (run.path / name).read_bytes() for name, _, _ in FILES}
+    return {**stored, SCORES: scores_csv(run.scores), CARD: model_card(run).encode(), SBOM: sbom_attachment(run).data}
 
 
 def _printed(data: bytes, run: Run) -> list[str]:

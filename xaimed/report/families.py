@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from xaimed.run import Run
     from xaimed.stats import Estimate
 
-Family = Literal["performance", "detection", "calibration", "comparison", "explanation", "subgroups", "structure"]
+Family = Literal["performance", "detection", "calibration", "comparison", "explanation", "subgroups", "structure",
+                 "robustness"]
 DETECTION = ("fppi", "froc", "false positives per image", "false_positives_per_image", "localisation", "lesion")
 CONTENDERS = ("model=", "reader=")
-COMPARISON = re.compile(r"(?i)difference in |(holm )?p \(difference|non-inferiority|readers with |mean of \d+ readers'"
+COMPARISON = re.compile(r"(?i)difference in |cases left out: "
+                        r"|(holm )?p \(difference|non-inferiority|readers with |mean of \d+ readers'"
                         r"|mean .* of a reader with |.* of the readers' average score$")
 # So many columns with value, interval and count fit on a page beside short names of groups.
 ABREAST, LONG = 4, 16
@@ -31,6 +33,8 @@ def family(estimate: Estimate) -> Family:
     name = estimate.name.lower()
     if estimate.group.startswith("method="):
         return "explanation"
+    if estimate.group.startswith("probe="):
+        return "robustness"
     if name.startswith(PARTS):
         return "structure"
     if estimate.group.startswith(CONTENDERS) or COMPARISON.match(name):

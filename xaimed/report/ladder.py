@@ -45,7 +45,8 @@ def ladder_text(ladder: Ladder) -> str:
     """The page in Markdown: the figure, the primary method's table, the rank correlation, all methods, the limits."""
     run = ladder.rungs[0].run
     data = run.meta["data"]
-    explained = int(run.axis["cases"].max()) if len(run.axis) else 0
+    # The cases with a gain, as the table counts them: those with a skill are fewer where a search finds no room.
+    explained = int(ladder.table.loc[ladder.table["primary"], "gain_cases"].fillna(0).max())
     head = (f"# Explainability against accuracy: {len(ladder.rungs)} models\n\n"
             f"{data['title']}, split {data['split']}: {len(run.cases)} images, up to {explained} of them explained. "
             f"Primary method: {pretty(ladder.primary).lower()}, set in the plan. 95 % "

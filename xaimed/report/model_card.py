@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from xaimed.metrics.criteria import PROBE
 from xaimed.report.blocks import NOT_ASSESSED
 from xaimed.report.wording import flattened, given
 from xaimed.run import Run
@@ -19,8 +20,18 @@ ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Part = Mapping[str, Any]
 
 
+# PDF/A-3 (ISO 19005-3, 6.1.13) allows no longer string, and the card's text is one.
+LONGEST = 32_767
+MOST = (100_000, 96, 64, 48, 32, 24, 16, 8, 4)
+
+
 def model_card(run: Run) -> str:
-    """The card as an XML document, the same text for the same run."""
+    """The card as an XML document, the same text for the same run; as many results of each kind as a PDF string holds."""
+    texts = (_card(run, most) for most in MOST)
+    return next((text for text in texts if len(text) <= LONGEST), _card(run, 0))
+
+
+def _card(run: Run, most: int) -> str:
     model = run.meta.get("model", {})
     card = model.get("card") or {}
     root = ET.Element("AppliedModelCard", xmlns=NAMESPACE)
@@ -32,7 +43,7 @@ def model_card(run: Run) -> str:
     ET.SubElement(summary, "Keywords")
     _uses(root, run, card)
     _trust(root, run, card)
-    _metrics(root, run)
+    _metrics(root, run, most)
     _texts(root, "Resources", {"PeerReviewedPublications": card.get("publications"),
                                "PatientConsentOrDisclosure": card.get("consent")})
     _texts(root, None, {"Bibliography": card.get("bibliography", "")})
@@ -79,15 +90,23 @@ def _trust(root: ET.Element, run: Run, card: Part) -> None:
                                               "StakeholdersConsulted": card.get("stakeholders")})
 
 
-def _metrics(root: ET.Element, run: Run) -> None:
+def _metrics(root: ET.Element, run: Run, most: int) -> None:
     metrics = ET.SubElement(root, "KeyMetrics")
     whole = [e for e in run.results.estimates if e.group == "all"]
-    groups = [e for e in run.results.estimates if e.group != "all"]
-    _metric(metrics, "UsefulnessUsabilityEfficacy", run, [_measured(e) for e in whole])
-    _metric(metrics, "FairnessEquity", run, [_measured(e) for e in groups])
+    probes = [e for e in run.results.estimates if e.group.startswith(PROBE)]
+    groups = [e for e in run.results.estimates if e.group != "all" and not e.group.startswith(PROBE)]
+    _metric(metrics, "UsefulnessUsabilityEfficacy", run, _some(whole, most))
+    _metric(metrics, "FairnessEquity", run, _some(groups, most))
     outcomes = [finding.outcome for finding in run.findings]
-    _metric(metrics, "SafetyReliability", run, [(f"checks with the outcome: {name}", _single(outcomes.count(name)))
-                                                for name in sorted(set(outcomes))])
+    counted = [(f"checks with the outcome: {name}", _single(outcomes.count(name))) for name in sorted(set(outcomes))]
+    _metric(metrics, "SafetyReliability", run, [*_some(probes, most), *counted])
+
+
+def _some(estimates: Sequence[Estimate], most: int) -> list[tuple[str, str]]:
+    """The first results with labels, and how many more results.json holds."""
+    rows = [_measured(estimate) for estimate in estimates[:most]]
+    left = len(estimates) - len(rows)
+    return rows + ([("further results, in results.json", _single(left))] if left else [])
 
 
 def _metric(parent: ET.Element, name: str, run: Run, rows: Iterable[tuple[str, str]]) -> None:

@@ -22,7 +22,11 @@ from xaimed.viz.overlay import Mark
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
 # What one unit of a map means; a method that is not named here has its own.
-CHANGE, GRADIENT = "change of the score (logit)", "gradient of the score"
+CHANGE, GRADIENT, OWN = "change of the score", "gradient of the score", "the method's own unit"
+# What the score of a task is a number of, and what its network's own evidence is; else a logit, and its own unit.
+SCORES = {"segmentation": "logits summed over the mask", "anomaly": "squared error", "energy": "free energy",
+          "generation": "mean grey value", "registration": "pixels of displacement"}
+EVIDENCE = {"anomaly": "squared error of the rebuilt pixel", "energy": "free energy of the pixel"}
 UNITS = {**dict.fromkeys(("deep_lift", "deep_shap", "exact_shapley", "gradient_shap", "integrated_gradients",
                           "kernel_shap", "occlusion", "partition_shap"), CHANGE),
          **dict.fromkeys(("guided_backprop", "saliency", "smooth_grad"), GRADIENT),
@@ -104,13 +108,13 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: boo
     alt = (f"{pretty(entry.method)} of {entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
            f"case {view.case}. {overlay.caption(values)}")
     picture = Picture(_picture(mixed, marks, SMALL), alt, "png")
-    word = overlay.problem(values)
+    word, task = overlay.problem(values), str(view.run.meta.get("model", {}).get("task", ""))
     title = f"{entry.target} {pretty(entry.method)}" if brief else pretty(entry.method)
-    return Panel(title, picture, None if word else _bar(entry, values, brief), badges,
+    return Panel(title, picture, None if word else _bar(entry, values, task, brief), badges,
                  word.capitalize() if word else "")
 
 
-def _bar(entry: MapEntry, values: Floats, brief: bool) -> Bar:
+def _bar(entry: MapEntry, values: Floats, task: str, brief: bool) -> Bar:
     kind, scale = overlay.colormap_of(values), overlay.robust_scale(values)
     strip = np.repeat(overlay.table(kind)[None], 8, axis=0)
     digits = 2 if brief else 3
@@ -120,7 +124,15 @@ def _bar(entry: MapEntry, values: Floats, brief: bool) -> Bar:
     alt = f"colour bar from {low} to {signed(scale, digits)}"
     high = f"+{signed(scale, digits)}" if kind == "signed" else signed(scale, digits)
     return Bar(Picture(overlay.png(strip), alt, "png"), low, middle, high,
-               UNITS.get(entry.method, "the method's own unit"))
+               unit_of(entry.method, task))
+
+
+def unit_of(method: str, task: str) -> str:
+    """What one unit of a method's map means for a model of a task."""
+    if method == "own_evidence":
+        return EVIDENCE.get(task, OWN)
+    unit = UNITS.get(method, OWN)
+    return f"{unit} ({SCORES.get(task, 'logit')})" if unit == CHANGE else unit
 
 
 def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int, size: float = 0.5) -> bytes:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from xaimed.run import Run
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Edges = tuple[float, float, float, float]
 RULE = "centre of the detection inside the reference box"
@@ -67,23 +69,23 @@ def operating_point(run: Run) -> float:
 
 
 @lru_cache(maxsize=8)
-def by_case(run: Run, table: str) -> Mapping[str, pd.DataFrame]:
-    """The rows of a table ("truth", "predictions", "scores") for each case that has some."""
+def _placed(run: Run, table: str) -> tuple[pd.DataFrame, Mapping[str, NDArray[np.int64]]]:
+    """The rows of a table ("truth", "predictions", "scores") under no probe, and where those of each case stand."""
     rows: pd.DataFrame = getattr(run, table)
     if "condition" in rows:
         rows = rows[rows["condition"] == "clean"]
-    return {str(case): part for case, part in rows.groupby("case", sort=False)}
+    return rows, rows.groupby("case", sort=False).indices
 
 
 def rows_of(run: Run, table: str, case: str) -> pd.DataFrame:
     """The rows of a table for one case, under no probe; none for a case without rows."""
-    found = by_case(run, table).get(case)
-    return getattr(run, table).iloc[:0] if found is None else found
+    rows, places = _placed(run, table)
+    return rows.iloc[places.get(case, [])]
 
 
 def read_case(run: Run, case: str) -> Reading:
     """The rows of one case, with detections matched to references by RULE."""
-    row = by_case(run, "cases")[case].iloc[0]
+    row = rows_of(run, "cases", case).iloc[0]
     truth, found = rows_of(run, "truth", case), rows_of(run, "predictions", case)
     references = tuple(Reference(str(r.target), str(r.label), _edges(r))
                        for r in truth[truth["x0"].notna()].itertuples())

@@ -1,4 +1,4 @@
-"""Tables that people write for the record: failure modes and the crosswalk of standards, read from TOML."""
+"""The crosswalk of standards: a table that people write, read from TOML, and what a run and its plan hold of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xaimed.content import folder
 from xaimed.errors import PlanError
+from xaimed.metrics.probed import conditions
 from xaimed.report.blocks import NOT_ASSESSED
 from xaimed.settings import read_table, settings
 
@@ -21,20 +22,6 @@ PASSED, UNANSWERED = ("pass",), ("NOT ASSESSED", "not applicable")
 
 
 @dataclass(frozen=True)
-class Mode:
-    """A failure mode. severity, detection: 1 to 5. checks: codes of the checks that look for it, may be none."""
-
-    id: str
-    part: str
-    mode: str
-    effect: str
-    severity: int
-    detection: int
-    control: str
-    checks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Item:
     """What a standard asks, by topic; needs: names of `held`, all of which make it met."""
 
@@ -42,19 +29,6 @@ class Item:
     topic: str
     section: str
     needs: tuple[str, ...]
-
-
-@cache
-def failure_modes(path: Path | None = None) -> tuple[Mode, ...]:
-    """The failure modes of a TOML file, by default audits/record/fmea.toml. Raises PlanError for a bad row."""
-    where = path or folder("audits") / "record" / "fmea.toml"
-    rows = read_table(where, "table of failure modes").get("modes", [])
-    found = tuple(settings(Mode, row, f"{where.name}: modes") for row in rows)
-    for mode in found:
-        if not (1 <= mode.severity <= 5 and 1 <= mode.detection <= 5):
-            raise PlanError(f"{where.name}: {mode.id}: severity {mode.severity}, detection {mode.detection}; expected "
-                            "1 to 5")
-    return found
 
 
 @cache
@@ -98,7 +72,7 @@ def _facts(run: Run) -> Mapping[str, bool]:
         **{f"data.{name}": bool(data.get(name)) for name in ("name", "manifest")},
         "run.findings": bool(run.findings), "run.predictions": bool(len(run.predictions)),
         "run.pictured": run.pictured, "run.truth": bool(len(run.truth)), "run.estimates": bool(estimates),
-        "run.groups": any("=" in e.group and not e.group.startswith(("method=", "model=", "reader="))
+        "run.groups": any("=" in e.group and not e.group.startswith(("method=", "model=", "reader=", "probe="))
                           for e in estimates),
         "run.probes": bool(conditions(run)), "run.maps": bool((run.scores["method"] != "").any()),
         "run.gate": "gate" in metrics, "run.calibration": any("calibration" in e.name.lower() for e in estimates),
@@ -115,12 +89,6 @@ KNOWN = frozenset({*(f"scope.{name}" for name in SCOPE), "plan.purpose", "plan.i
                    "run.predictions", "run.pictured", "run.truth", "run.estimates", "run.groups", "run.probes",
                    "run.maps", "run.gate", "run.calibration", "run.readers", "run.log", "run.versions",
                    "run.hardware", "run.independent", "run.reuse", "run.comparison", "signature.people"})
-
-
-def conditions(run: Run) -> tuple[str, ...]:
-    """The probes under which the model was asked again: conditions of the predictions that are no other model."""
-    found = dict.fromkeys(map(str, run.predictions["condition"]))
-    return tuple(name for name in found if name != "clean" and not name.startswith("model "))
 
 
 def given_text(value: object) -> bool:

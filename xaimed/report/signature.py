@@ -76,7 +76,8 @@ class Signer:
         try:
             signers.PdfSigner(meta, signer=self._signer, timestamper=stamper).sign_pdf(
                 IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out)
-        except (timestamps.TimestampRequestError, OSError) as problem:
+        # An answer that is no stamp breaks the parser with a ValueError.
+        except (timestamps.TimestampRequestError, OSError, ValueError) as problem:
             raise StoreError(f"the time-stamp server {self._signing.timestamp} gave no stamp: {problem}; "
                              "check the address, or sign without --timestamp") from problem
         return out.getvalue()
@@ -134,16 +135,17 @@ def _judged(embedded: Any, pdf: bytes) -> Signature:
     context = ValidationContext(trust_roots=[certificate], allow_fetching=False)
     with _quiet():
         status = validate_pdf_signature(embedded, context)
-    problem = ""
+    problem, stamp = "", status.timestamp_validity
     if not (status.intact and status.valid):
         problem = "does not fit: a bit of what was signed, or of the signature, was changed"
+    elif stamp is not None and not (stamp.intact and stamp.valid):
+        problem = "does not fit its time stamp: a bit of the stamp was changed"
     elif status.coverage != SignatureCoverageLevel.ENTIRE_FILE:
         problem = "does not cover the whole file: something was added after it was signed"
     elif not _as_written(embedded, pdf):
         problem = "is not written as xaimed writes it: a bit of its container was changed"
     entries = embedded.sig_object
     claimed = embedded.self_reported_timestamp
-    stamp = status.timestamp_validity
     return Signature(_name(certificate), certificate.sha256.hex(), str(entries.get("/Reason", "")),
                      _moment(stamp.timestamp if stamp is not None else claimed), stamp is not None, problem)
 
@@ -160,14 +162,25 @@ def _as_written(embedded: Any, pdf: bytes) -> bool:
     content = cms.ContentInfo.load(bytes.fromhex(held[1:-1].decode()), strict=False)
     written = bytes(content.dump(force=True)).hex().upper().encode()
     return (held[:1] == b"<" and held[-1:] == b">" and held[1:-1] == written.ljust(len(held) - 2, b"0")
-            and _expected(content["content"]))
+            and _expected(content["content"], "v1") and _stamps_expected(content["content"]["signer_infos"][0]))
 
 
-def _expected(signed: Any) -> bool:
+def _expected(signed: Any, version: str) -> bool:
     """Whether the fields of the CMS structure that no signature covers say what RFC 5652 has them say here."""
     signers, algorithms = signed["signer_infos"], signed["digest_algorithms"]
-    return (signed["version"].native == "v1" and len(signers) == 1 and signers[0]["version"].native == "v1"
+    return (signed["version"].native == version and len(signers) == 1 and signers[0]["version"].native == "v1"
             and len(algorithms) == 1 and algorithms[0].dump() == signers[0]["digest_algorithm"].dump())
+
+
+def _stamps_expected(signer: Any) -> bool:
+    """Whether what stands beside the signature, not covered by it, is nothing or one time stamp as RFC 3161 has it."""
+    beside = signer["unsigned_attrs"].native and list(signer["unsigned_attrs"])
+    if not beside:
+        return True
+    if len(beside) != 1 or beside[0]["type"].native != "signature_time_stamp_token" or len(beside[0]["values"]) != 1:
+        return False
+    token = beside[0]["values"][0]
+    return bool(token["content_type"].native == "signed_data" and _expected(token["content"], "v3"))
 
 
 def _name(certificate: Any) -> str:

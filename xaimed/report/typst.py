@@ -1,7 +1,7 @@
 """The PDF of a document by typst: PDF/A-3a and PDF/UA-1, the same bytes for the same document.
 
 Content reaches the template as JSON, so that no text of a label or a file name is ever read as markup.
-Characters that the fonts in the package lack are printed as their code points. typst is imported on use.
+Characters that no font at hand has are printed as their code points. typst is imported on use.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from xaimed.errors import StoreError
 from xaimed.optional import need
 from xaimed.report.blocks import Attachment, Document, Picture
 from xaimed.report.sealing import Marks, sealed
-from xaimed.viz.lettering import FONTS, printable
+from xaimed.viz.lettering import font_folders, printable
 
 if TYPE_CHECKING:
     import typst
 
 HERE = Path(__file__).resolve().parent
+LINE = 96  # letters that fit into the header beside its stamp
 KINDS = {"SignOff": "signoff", "PageBreak": "pagebreak"}
 
 
@@ -37,7 +38,7 @@ class Renderer:
         self._root = Path(self._folder.name)
         (self._root / "template.typ").write_bytes((HERE / "template.typ").read_bytes())
         self._compiler: typst.Compiler = compiler(
-            self._root / "template.typ", root=self._root, font_paths=[FONTS], ignore_system_fonts=True)
+            self._root / "template.typ", root=self._root, font_paths=list(font_folders()), ignore_system_fonts=True)
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +48,10 @@ class Renderer:
 
     def pdf(self, document: Document) -> bytes:
         """The document as PDF bytes. Raises StoreError where the document cannot be drawn."""
+        # A reader and a signature expect the last line to end; typst leaves the line end out.
+        return sealed(self._compiled(document) + b"\n", _marks(document))
+
+    def _compiled(self, document: Document) -> bytes:
         typst = need("typst", "report", "to write PDF reports")
         with tempfile.TemporaryDirectory(dir=self._root) as folder:
             text = json.dumps(self._plain(document, Path(folder)), ensure_ascii=False, allow_nan=False)
@@ -57,14 +62,19 @@ class Renderer:
             except typst.TypstError as problem:
                 raise StoreError(f"the report {document.title!r} could not be drawn: {problem.message}; "
                                  "please report this with the run's run.json") from problem
-        # A reader and a signature expect the last line to end; typst leaves the line end out.
-        return sealed(cast(bytes, made) + b"\n", _marks(document))
+        return cast(bytes, made)
 
     def _plain(self, document: Document, folder: Path) -> Mapping[str, object]:
         keep = _Files(folder, self._root)
         plain = cast(dict[str, object], _plain(replace(document, card=""), keep.path))
         moment = _moment(document.created)
-        return {**plain, "date": [moment.year, moment.month, moment.day]}
+        return {**plain, "header": shortened(printable(document.header)),
+                "date": [moment.year, moment.month, moment.day]}
+
+
+def shortened(text: str, most: int = LINE) -> str:
+    """The text, cut with an ellipsis where it is longer than a line of the header."""
+    return text if len(text) <= most else text[:most - 1].rstrip() + "…"
 
 
 class _Files:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xaimed import registry
 from xaimed.errors import StoreError, unknown
-from xaimed.ledger import Fact
+from xaimed.ledger import Fact, backwards, now
 from xaimed.report.attachments import attachments
 from xaimed.report.blocks import Block, Document, Paper
 from xaimed.report.case import case_document
@@ -35,7 +35,8 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
     """The paths of report.pdf and of the case pages that were written; all cases if `cases` is None.
 
     progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
-    MissingExtra without typst, StoreError where the disk does not take a file or report.pdf is signed already.
+    MissingExtra without typst, StoreError where the disk does not take a file, report.pdf is signed already, the log is
+    broken or the clock went backwards.
     signer: signs report.pdf. paper: the size of the pages.
     """
     known = [str(name) for name in run.cases["case"]]
@@ -44,6 +45,7 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
         if name not in known:
             raise unknown("case", name, known)
     _refuse_signed(run.path / REPORT)
+    _refuse_clock(run)
     jobs: list[tuple[str, Callable[[], Document]]] = [(REPORT, partial(report_document, run))]
     jobs += [(f"cases/{name}.pdf", partial(case_document, run, name)) for name in chosen]
     digests: dict[str, Fact] = {}
@@ -63,6 +65,16 @@ def _refuse_signed(path: Path) -> None:
     """A signature is someone's word: it is never written over."""
     if path.is_file() and SIGNED in path.read_bytes():
         raise StoreError(f"{path}: signed already; expected no signed report there: move it away to write another")
+
+
+def _refuse_clock(run: Run) -> None:
+    """What was written is set down in the log: not in one that is broken, nor before what stands in it."""
+    entries, time = run.log_entries(), now()
+    problem = backwards(entries)
+    if not problem and entries and time < entries[-1].time:
+        problem = f"the clock of this machine says {time}, before the {entries[-1].time} of the log's last line: set it"
+    if problem:
+        raise StoreError(f"{run.path / 'log.jsonl'}: {problem}; no report was written")
 
 
 def report_document(run: Run) -> Document:

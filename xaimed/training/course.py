@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from xaimed.adapters.modelfile import ModelFile, built, network_of, read_model, write_model
+from xaimed.answers import DECIDING
 from xaimed.data.dataset import DataRequest, Dataset, data_root
 from xaimed.data.split import manifest_digest
 from xaimed.errors import ModelError, PlanError
 from xaimed.registry import load
+from xaimed.settings import read_table
 from xaimed.training.loop import Report, Workspace, finished
 from xaimed.training.recipe import Recipe, read_recipe
 from xaimed.training.trainer import Study, open_extra, trainer_of
@@ -57,6 +59,16 @@ def run_course(course: Course, say: Report) -> ModelFile:
     file = trainer_of(recipe).settle(file, recipe, cases, course.device)
     write_model(course.out, file)
     return file
+
+
+def card_beside(recipe: Path) -> dict[str, object]:
+    """What card.toml beside a recipe says in its first lines; its tables hold what is measured afterwards.
+
+    Empty where there is none.
+    """
+    path = recipe.with_name("card.toml")
+    found = read_table(path, "card") if path.is_file() else {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def opened(recipe: Recipe, root: Path | None) -> Dataset:
@@ -123,12 +135,18 @@ def model_file(recipe: Recipe, dataset: Dataset, state: dict[str, torch.Tensor])
         classes=tuple(dataset.classes), preprocessing=_plain(dataclasses.asdict(recipe.preprocessing)),
         state=halved, card={"name": recipe.name}, input=dict(recipe.input),
         training={"dataset": recipe.dataset, "title": dataset.title, "synthetic": dataset.synthetic,
-                  "manifest": manifest_digest(dataset.rows), "seed": recipe.seed, "start": recipe.start,
-                  "data_options": dict(recipe.data),
-                  "operating_point_split": "val", "operating_point_fppi": recipe.fppi,
+                  "manifest": manifest_digest(dataset.rows), "seed": recipe.seed,
+                  "start": recipe.start or "random weights",
+                  **({"data_options": dict(recipe.data)} if recipe.data else {}),
+                  **_operating(recipe),
                   "patients": _patients(dataset, "train") + _extra_patients(recipe),
                   "validation_patients": _patients(dataset, "val"),
                   "finished": datetime.now(UTC).date().isoformat()})
+
+
+def _operating(recipe: Recipe) -> dict[str, object]:
+    rule = {"operating_point_fppi": recipe.fppi} if recipe.task == "detection" else {}
+    return {"operating_point_split": "val", **rule} if recipe.task in DECIDING else {}
 
 
 def _patients(dataset: Dataset, split: str) -> list[str]:

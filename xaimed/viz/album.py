@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
+import json
+import math
 import re
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xaimed.errors import InputError
 from xaimed.imaging.export import replacing
@@ -21,14 +26,15 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 HEIGHT = 320
+LETTERS = 80  # in a line of a title
 
 
 def save(attribution: Attribution, folder: Path) -> list[Path]:
     """The files written: one PNG a map at the size of its original image, and METHOD.npz with the signed maps.
 
-    The PNG holds the map over its image, or the bare colours where the attribution has no images. The NPZ holds
-    float32 (H, W) under "case/target". Each file is written whole or not at all. Raises InputError if there is no
-    map or two have the same case and target.
+    The PNG holds the map over its image, or the bare colours where the attribution has no images, with caption and
+    note as its text "Description". The NPZ holds float32 (H, W) under "case/target", and what `about` tells of them.
+    Each file is written whole or not at all. Raises InputError if there is no map or two have the same case and target.
     """
     _some(attribution)
     names = [f"{case}/{target}" for case, target in zip(attribution.cases, attribution.targets, strict=True)]
@@ -40,13 +46,40 @@ def save(attribution: Attribution, folder: Path) -> list[Path]:
                for index, name in enumerate(names)]
     table = folder / f"{attribution.method}.npz"
     with replacing(table) as file:
-        np.savez_compressed(file, **dict(zip(names, attribution.maps, strict=True)))  # type: ignore[arg-type]
+        arrays = dict(zip(names, attribution.maps, strict=True))
+        told = about({name: (attribution, index) for index, name in enumerate(names)})
+        np.savez_compressed(file, about=told, **arrays)  # type: ignore[arg-type]
     return [*written, table]
 
 
+def about(named: Mapping[str, tuple[Attribution, int]]) -> NDArray[np.str_]:
+    """A text array () for an NPZ of maps: JSON with the caption, the note and the facts of each map by its name.
+
+    named: for each name an attribution and the number of its map there. A fact that is not finite is null. Read it
+    with json.loads(str(np.load(path)["about"])).
+    """
+    return np.array(json.dumps({name: _about(*one) for name, one in named.items()}))
+
+
+def _about(attribution: Attribution, index: int) -> dict[str, object]:
+    facts = attribution.facts[index] if attribution.facts else {}
+    return {"caption": attribution.caption, "note": note_of(attribution, index),
+            "facts": {key: value if math.isfinite(value) else None for key, value in facts.items()}}
+
+
+def note_of(attribution: Attribution, index: int) -> str:
+    """The note of a map; "" where there is none."""
+    return attribution.notes[index] if attribution.notes else ""
+
+
 def _picture(attribution: Attribution, index: int, path: Path) -> Path:
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    told, note = PngInfo(), note_of(attribution, index)
+    told.add_text("Description", f"{attribution.caption}{f'; {note}' if note else ''}")
     with replacing(path) as file:
-        file.write(png(picture(attribution, index)))
+        Image.fromarray(picture(attribution, index)).save(file, "png", pnginfo=told, compress_level=3)
     return path
 
 
@@ -72,7 +105,7 @@ def page(attribution: Attribution) -> str:
 
 
 def _cell(attribution: Attribution, index: int) -> str:
-    note = attribution.notes[index] if attribution.notes else ""
+    note = note_of(attribution, index)
     title = f"{attribution.cases[index]} · {attribution.targets[index]}{f' ({note})' if note else ''}"
     data = base64.b64encode(png(_small(picture(attribution, index)))).decode()
     return (f"<figure style='margin:0'><img src='data:image/png;base64,{data}' alt='{html.escape(title, quote=True)}' "
@@ -94,7 +127,7 @@ def sheet(attribution: Attribution) -> bytes:
 
 
 def chart(attribution: Attribution, index: int = 0) -> go.Figure:
-    """A plotly figure of one map: its picture in original pixels, the signed value under the pointer.
+    """A plotly figure of one map: its picture in original pixels, the signed value under the pointer, any note.
 
     Raises MissingExtra without plotly, InputError for a map that does not exist.
     """
@@ -106,8 +139,10 @@ def chart(attribution: Attribution, index: int = 0) -> go.Figure:
     data = base64.b64encode(png(picture(attribution, index))).decode()
     figure = plotly.Figure(plotly.Image(source=f"data:image/png;base64,{data}", customdata=values,
                                         hovertemplate="x %{x}, y %{y}: %{customdata:.4g}<extra></extra>"))
-    title = f"{attribution.method}: {attribution.cases[index]} · {attribution.targets[index]}"
-    figure.update_layout(title=title, margin={"l": 8, "r": 8, "t": 40, "b": 8}, template="plotly_white")
+    title = [f"{attribution.method}: {attribution.cases[index]} · {attribution.targets[index]}",
+             *textwrap.wrap(note_of(attribution, index), LETTERS)]
+    figure.update_layout(title="<br>".join(title), margin={"l": 8, "r": 8, "t": 20 + 20 * len(title), "b": 8},
+                         template="plotly_white")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure

@@ -7,8 +7,10 @@ matplotlib is imported on use.
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +21,9 @@ from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
 from xaimed.types import Attribution
 from xaimed.viz import overlay
-from xaimed.viz.lettering import FONTS, printable
+from xaimed.viz.charts import drawable
+from xaimed.viz.ellipse import joint_ellipse
+from xaimed.viz.lettering import FONTS, font_folders, further_fonts, printable
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 LINES = (("#1d4e79", "-"), ("#c8691c", "--"), ("#4d9a5f", "-."), ("#8b5a9e", ":"), ("#5a6875", (0, (5, 1, 1, 1))))
 MARKERS = "osD^vPX*"
 FROC_LIMIT, WIDE, NARROW = 4.0, 0.9, 0.33
+LETTERS, LINE = 38, 0.13  # letters in a line over a picture of two inches, and its height in inches
 INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
 SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "xaimed", "text.parse_math": False, "font.size": 8.5, "axes.spines.top": False,
@@ -49,10 +54,13 @@ def style() -> Iterator[None]:
     import matplotlib as mpl
     from matplotlib import font_manager
 
-    path = FONTS / "OpenSans-Regular.ttf"
-    if path.is_file() and all(font.fname != str(path) for font in font_manager.fontManager.ttflist):
-        font_manager.fontManager.addfont(str(path))
-    settings: Any = {**SETTINGS, "font.family": ["Open Sans", "DejaVu Sans"]}
+    further = further_fonts(font_folders())
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in (FONTS / "OpenSans-Regular.ttf", *further):
+        if path.is_file() and str(path) not in known:
+            font_manager.fontManager.addfont(str(path))
+    names = dict.fromkeys(font.name for font in font_manager.fontManager.ttflist if Path(font.fname) in further)
+    settings: Any = {**SETTINGS, "font.family": ["Open Sans", "DejaVu Sans", *names]}
     with mpl.rc_context(settings):
         yield
 
@@ -177,6 +185,7 @@ def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
         along = _spread([y], [_number(row, "explainability_low")], [_number(row, "explainability_high")])
         axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
                       alpha=0.7)
+        _joint_region(axes, row, colour)
     # A method without a number stands at its accuracy above the lower edge, off the scale of skill.
     suffix = " (control)" if control else "" if passed else f" (gate: {row.get('gate')})"
     label = printable(pretty(str(row["method"])) + suffix)
@@ -184,6 +193,14 @@ def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
     axes.plot([x], [y if known else 0.05 + 0.08 * index], linestyle="none", markersize=7, transform=place,
               label=label, marker="x" if control else MARKERS[index % len(MARKERS)], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
+
+
+def _joint_region(axes: Axes, row: Mapping[str, object], colour: str) -> None:
+    """The joint 95 % region of a point, where it is known; a control has none."""
+    outline = None if row.get("control") is True else joint_ellipse(row)
+    if outline is not None:
+        axes.fill(outline[:, 0], outline[:, 1], facecolor=colour, alpha=0.10, linewidth=0)
+        axes.plot(outline[:, 0], outline[:, 1], color=colour, linewidth=0.8, alpha=0.7, label="_joint region")
 
 
 def _draw_plausibility(axes: Axes, table: pd.DataFrame) -> None:
@@ -200,7 +217,7 @@ def _draw_plausibility(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def attribution_figure(attribution: Attribution, columns: int = 4) -> Figure:
-    """Every map over its image, in a grid of `columns`, with case, target and the value of full colour.
+    """Every map over its image, in a grid of `columns`, with case, target, the value of full colour and any note.
 
     Raises InputError if there is no map.
     """
@@ -209,15 +226,27 @@ def attribution_figure(attribution: Attribution, columns: int = 4) -> Figure:
                          "lower the operating point")
     columns = max(1, min(columns, len(attribution)))
     rows = -(-len(attribution) // columns)
+    notes = [_wrapped(note, LETTERS) for note in attribution.notes] or [""] * len(attribution)
+    caption = _wrapped(attribution.caption, LETTERS * columns * 3 // 4)
     with style():
         figure, grid = _grid(rows, columns, attribution.maps[0].shape)
-        for i, axes in enumerate(grid):
-            if i < len(attribution):
-                picture = attribution.to_image(i) if attribution.images else overlay.heat(attribution.maps[i])
-                _show(axes, picture, f"{attribution.cases[i]} · {attribution.targets[i]}",
-                      f"full colour {overlay.robust_scale(attribution.maps[i]):.3g}")
-        figure.suptitle(printable(attribution.caption), fontsize=9)
+        figure.set_figheight(figure.get_figheight() + LINE * (
+            rows * max(_lines_of(note) for note in notes) + caption.count("\n")))
+        for i, axes in enumerate(grid[:len(attribution)]):
+            picture = attribution.to_image(i) if attribution.images else overlay.heat(attribution.maps[i])
+            scale = f"full colour {overlay.robust_scale(attribution.maps[i]):.3g}"
+            _show(axes, picture, f"{attribution.cases[i]} · {attribution.targets[i]}",
+                  f"{scale}\n{notes[i]}" if notes[i] else scale)
+        figure.suptitle(caption, fontsize=9)
     return figure
+
+
+def _wrapped(text: str, letters: int) -> str:
+    return textwrap.fill(printable(text), letters)
+
+
+def _lines_of(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
 
 
 def case_figure(run: Run, case: str, methods: Sequence[str] | None = None) -> Figure:
@@ -255,7 +284,8 @@ def _grid(rows: int, columns: int, shape: tuple[int, ...]) -> tuple[Figure, list
 
 def _show(axes: Axes, picture: NDArray[np.uint8], title: str, note: str) -> None:
     axes.imshow(picture)
-    axes.set_title(printable(title) + (f"\n{printable(note)}" if note else ""), fontsize=7)
+    lines = [printable(line) for line in (title, *note.splitlines())]
+    axes.set_title("\n".join(lines), fontsize=7)
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
@@ -270,9 +300,8 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _curves(run: Run, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:
-    """The curves "kind" and "kind[name]" with their names, in stored order."""
-    return [(printable(name.partition("[")[2].removesuffix("]")), curve) for name, curve in run.results.curves.items()
-            if name == kind or name.startswith(f"{kind}[")]
+    """The curves of a kind that say something, with their names, in stored order."""
+    return [(printable(name), curve) for name, curve in drawable(run.results, kind)]
 
 
 def _lines() -> Sequence[tuple[str, object]]:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
-from xaimed.types import Floats
 
 Words = NDArray[np.uint16]
 WHITE = 65535
@@ -32,14 +31,12 @@ class Window:
     high: float
 
 
-def words(image: Floats) -> Words:
-    """uint16 (H, W), or (H, W, 3) for three channels, of an image (C, H, W) in [0, 1]; NaN becomes 0."""
-    planes = image[0] if image.shape[0] != 3 else np.moveaxis(image, 0, -1)
-    # In place from the second step on: at 3328 x 4096 every copy costs as much as reading the file.
-    scaled = np.clip(np.nan_to_num(planes), 0, 1)
-    scaled *= WHITE
-    scaled += 0.5
-    return np.ascontiguousarray(scaled.astype(np.uint16))
+def words(stored: Words) -> Words:
+    """uint16 (H, W), or (H, W, 3) for three channels, of the pixels that Run.pixels gives; else the first channel.
+
+    The pixels are not turned into numbers in [0, 1] and back: at 3328 x 4096 that costs more than reading the file.
+    """
+    return stored if stored.ndim == 2 or stored.shape[2] == 3 else np.ascontiguousarray(stored[..., 0])
 
 
 def screen(pixels: Words, rows: int = ROWS) -> Words:

@@ -36,10 +36,15 @@ class Boxed:
 
     @property
     def spoken(self) -> str:
-        """What a screen reader says of the box."""
+        """What a screen reader says of the box: what stands on it, so that it can be named aloud, and then more."""
         kinds = {"detection": "detection", "below": "detection below the operating point", "truth": "reference box"}
-        missed = ", missed by the model" if self.missed else ""
-        return f"{kinds[self.kind]}: {self.text}{missed}" + ("; shows its map" if self.target else "; no map")
+        told = "missed by the model, " if self.missed else ""
+        return f"{self.shown}: {told}{kinds[self.kind]}" + ("; shows its map" if self.target else "; no map")
+
+    @property
+    def shown(self) -> str:
+        """What stands on the box."""
+        return f"missed: {self.text}" if self.missed else self.text
 
 
 def boxes(run: Run, case: str, entries: Sequence[MapEntry]) -> list[Boxed]:

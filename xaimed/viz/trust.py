@@ -8,47 +8,50 @@ import numpy as np
 import pandas as pd
 
 from xaimed.metrics.axis import CONTROLS
+from xaimed.metrics.concordance import GRID
+from xaimed.metrics.concordance import NAME as CONCORDANCE
 from xaimed.viz import wording
 
 if TYPE_CHECKING:
     from xaimed.run import Run
 
 GAP_LIMIT = 0.01
-DISAGREE = 0.4
-COMPARED = ("energy_in_lesion", "deletion_auc[", "insertion_auc[")
+ALIKE = 0.2
 NO_MAP, NO_PASS, MISSES, INCOMPLETE, DIFFER = ("no map judged", "no method passed its gate", "maps miss the lesion",
                                                "attributions do not add up", "methods differ")
 RULES = ("Low trust: no method that explains the case passed its randomisation gate; the maps of those that did have "
          "their maximum outside the lesion; each of those that promise to add up to the model's output misses it by "
-         f"more than {GAP_LIMIT:.0%}; or the methods differ by more than {DISAGREE:g}. Methods differ: for energy in "
-         "the lesion and for deletion and insertion area, the largest value of a method less the smallest, averaged "
-         "over what was measured; controls left out.")
+         f"more than {GAP_LIMIT:.0%}; or the methods differ: their rank correlation is below {ALIKE:g}. Rank "
+         "correlation of methods: Spearman's rho between the strengths of the maps (absolute values) of every two "
+         f"methods of one target, on the tissue in {GRID} x {GRID} squares, the mean over pairs and targets: 1 for the "
+         "same order of places, 0 for "
+         "unrelated maps; controls left out. Empty where fewer than two methods made a map, or the run is of a version "
+         "that did not measure it.")
 
 
 def trust(run: Run) -> pd.DataFrame:
-    """disagreement, trust, low_trust by case; trust: badges in words, "; " between them; low_trust: whether one of
-    them speaks against the maps. disagreement: 0 to 1, NaN below two methods."""
+    """rank_correlation, trust, low_trust by case; trust: badges in words, "; " between them; low_trust: whether one
+    of them speaks against the maps. rank_correlation: -1 to 1, NaN below two methods or where it was not measured."""
     index = pd.Index(run.cases["case"].astype(str), name="case")
     rows = run.scores[(run.scores["case"] != "") & (run.scores["condition"] == "clean") & (run.scores["method"] != "")
                       & ~run.scores["method"].isin(CONTROLS)]
-    apart = disagreement(rows).reindex(index)
+    alike = rank_correlation(rows).reindex(index)
     told = pd.DataFrame({"gates": _gates(run, rows).reindex(index)})
     against = _against(run, rows, index)
-    against[DIFFER] = apart > DISAGREE
+    against[DIFFER] = alike < ALIKE
     badges = told["gates"].fillna(NO_MAP)
     for name, bad in against.items():
-        badges = badges.where(~bad, badges + f"; {name}")
+        number = " (rank correlation " + alike.astype(object).map("{:.2f}".format) + ")" if name == DIFFER else ""
+        badges = badges.where(~bad, badges + f"; {name}" + number)
     low = np.logical_or.reduce([bad.to_numpy(bool) for bad in against.values()])
-    return pd.DataFrame({"disagreement": apart, "trust": badges, "low_trust": low}, index=index)
+    return pd.DataFrame({"rank_correlation": alike, "trust": badges, "low_trust": low}, index=index)
 
 
-def disagreement(rows: pd.DataFrame) -> pd.Series[float]:
-    """For each case how far apart the methods are: range over methods by target and metric, then the mean."""
-    kept = rows[rows["metric"].astype(str).str.startswith(COMPARED) & rows["value"].notna()]
-    means = kept.groupby(["case", "target", "metric", "method"], sort=False)["value"].mean()
-    sides = means.groupby(level=["case", "target", "metric"], sort=False).agg(["min", "max", "count"])
-    apart = (sides["max"] - sides["min"])[sides["count"] > 1]
-    found: pd.Series[float] = apart.groupby(level="case").mean()
+def rank_correlation(rows: pd.DataFrame) -> pd.Series[float]:
+    """For each case with the maps of two methods or more: Spearman's rho between methods, the mean over its targets."""
+    kept = rows[(rows["metric"] == CONCORDANCE) & rows["value"].notna()]
+    # Each method's value is the mean over its pairs, so their mean is that over all pairs.
+    found: pd.Series[float] = kept.groupby(["case", "target"], sort=False)["value"].mean().groupby(level="case").mean()
     return found
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from xaimed.metrics.criteria import WORST
 from xaimed.types import Finding
 from xaimed.viz.charts import plain_name
+from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     from xaimed.stats import Estimate, Results
@@ -49,6 +50,27 @@ def warning(method: str, gate: str, note: str) -> str:
                      "(no randomisation gate).")
     if note:
         found.append(f"Noted when it was made: {note}.")
+    return " ".join(found)
+
+
+def room(axis: pd.DataFrame) -> str:
+    """Which metrics no skill of a run's axis is made of, and how many values have no skill, each with the reason.
+
+    "" where every value has room, or the run was made before that was stored.
+    """
+    from xaimed.metrics.axis import MOST, ROOM
+
+    stored = axis["left_out"].dropna() if "left_out" in axis else ()
+    names = dict.fromkeys(name for text in stored for name in str(text).split(", ") if name)
+    shares = dict(zip(axis["method"], axis["no_room"], strict=True)) if "no_room" in axis else {}
+    cramped = [f"{pretty(str(name))} {100 * share:.0f} %" for name, share in shares.items() if share > 0]
+    found = []
+    if names:
+        found.append(f"Left out of every skill: {', '.join(pretty(name) for name in names)}. In fewer than "
+                     f"{100 * MOST:.0f} % of the maps does the search of the model itself gain {ROOM:g} or more over "
+                     "another patient's map by that metric, so there is too little to find.")
+    if cramped:
+        found.append(f"Values without a skill for that reason, of all metrics: {', '.join(cramped)}.")
     return " ".join(found)
 
 

@@ -26,7 +26,8 @@ LABELLED = ("classification", "multilabel", "anomaly", "energy", "discrimination
 ONE_CLASS = ("anomaly", "energy")  # from the operating point on the model says its class, below it "normal"
 KINDS = ("false negatives", "false positives", "low trust", "with feedback", "readers do not agree")
 GRAVEST = "gravest first"
-ORDERS = (GRAVEST, "case", "score", "disagreement", "energy", "missed", "false_positives", "outcome", "label", "run")
+ORDERS = (GRAVEST, "case", "score", "rank_correlation", "energy", "missed", "false_positives", "outcome", "label",
+          "run")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Filter:
 
 def worklist(run: Run) -> pd.DataFrame:
     """A row a case: run, case, patient, label, outcome, score, says, lesions, missed, false_positives, energy,
-    disagreement, trust, low_trust, group_...
+    rank_correlation, trust, low_trust, group_...
 
     score, says: the highest score of the model and its class. missed: lesions that no detection at the
     operating point hits by centre in box, whatever its class; false_positives: detections that hit none.
-    energy: the mean of `energy_in_lesion` over the case's maps. disagreement, trust: of `trust`. For a classifier
+    energy: the mean of `energy_in_lesion` over the case's maps. rank_correlation, trust: of `trust`. For a classifier
     the outcome compares the classes, and where the plan names the positive class missed and false_positives are 0
     or 1; for other tasks nothing is counted.
     """

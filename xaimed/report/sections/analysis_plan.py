@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from xaimed.answers import DECIDING
 from xaimed.errors import StoreError
 from xaimed.metrics.criteria import Criterion, criteria_of, rules_of
 from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Mono, Pairs, Table, Text
@@ -10,6 +14,8 @@ from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 ORDER = 35
+COUNTED = ("not said by the plan; counted: left out of each measure of a model, and where there are some sensitivity "
+           "and specificity are given by intention to diagnose too, in which an output that is missing is wrong")
 MULTIPLICITY = ("Each criterion is judged by itself: with several primary ones all have to be accepted, so none is "
                 "corrected. Tests between pairs of models carry Holm's correction.")
 
@@ -23,11 +29,10 @@ def section(run: Run) -> list[Block]:
     pairs = Pairs((
         ("Plan", given(run.plan.get("name"))), ("Set down", time), ("Plan digest (SHA-256)", Mono(digest)),
         ("Unit", "image, patient and lesion, as printed beside each number"),
-        ("Hit rules", listed(list(judging.get("hit_rules", ()))) if judging.get("hit_rules") else given(None)),
-        ("Positive class", given(judging.get("positive"))),
+        *_counted(run.meta.get("model", {}).get("task"), judging),
         ("Intervals", f"95 %; {judging.get('resamples', 2000)} resamples of patients, seed {run.plan.get('seed', 0)}"),
         ("Margin of non-inferiority", "none was set" if margin is None else f"{margin:g} of AUC"),
-        ("Missing and unsure outputs", given(scope.get("missing"))), ("Multiplicity", MULTIPLICITY),
+        ("Missing and unsure outputs", _missing(run, scope)), ("Multiplicity", MULTIPLICITY),
         ("Verdict", rules.words)))
     if not criteria:
         return [Heading("Analysis plan"), pairs, Text(f"{NOT_ASSESSED}: the plan sets no criterion.")]
@@ -37,6 +42,19 @@ def section(run: Run) -> list[Block]:
     return [Heading("Analysis plan"), pairs, Table("Endpoints", (
         Column("Endpoint"), Column("Measure", share=2), Column("Of"), Column("Has to be", share=1.6),
         Column("Reason for the limit", share=2)), rows)]
+
+
+def _missing(run: Run, scope: Mapping[str, Any]) -> str:
+    """What the plan says of outputs that are missing; where it says nothing and the run counted them, how."""
+    counted = run.results.find("missing outputs") is not None
+    return given(scope.get("missing")) if scope.get("missing") or not counted else COUNTED
+
+
+def _counted(task: str | None, judging: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The hit rules where boxes are judged, and the positive class where a class is; tables (None) may hold both."""
+    rules = [("Hit rules", listed(list(judging["hit_rules"])) if judging.get("hit_rules") else given(None))]
+    positive = [("Positive class", given(judging.get("positive")))]
+    return [*(rules if task in (None, "detection") else []), *(positive if task is None or task in DECIDING else [])]
 
 
 def demand(criterion: Criterion) -> str:

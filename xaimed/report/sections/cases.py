@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
 from xaimed.report.reading import Reading, read_case
@@ -14,26 +15,25 @@ from xaimed.viz.worklist import worklist
 ORDER = 100
 MOST = 40
 COLUMNS = 4  # of class scores side by side
+Told = tuple[tuple[Column, ...], list[tuple[Cell, ...]]]
 FOUND = ("Found: a detection at or above the operating point has its centre in the reference box, whatever its class.")
 
 
 def section(run: Run) -> list[Block]:
     """One row a case: reference label, lesions, hits, false positives, class scores; at most MOST rows.
 
-    Of more than COLUMNS classes there is the score of the reference, and the highest.
+    Of more than COLUMNS classes there is the score of the reference, and the highest. Of an answer in pixels there is
+    the measure by which the cases are ordered.
     """
     if not len(run.cases):
         return [Heading("Cases"), Text("The run holds no case.")]
     boxed = run.meta.get("model", {}).get("task") in (None, "detection")
-    clean = run.predictions[run.predictions["condition"] == "clean"]
-    classes = tuple(dict.fromkeys(clean.loc[clean["x0"].isna(), "target"]))
-    named = _named(run)
-    rows = tuple((read.case, *((read.patient,) if named else ()), read.label, *(_counted(read) if boxed else ()),
-                  *_scored(read, classes)) for read in (read_case(run, name) for name in worst(run)[:MOST]))
-    columns = (Column("Case", share=1.4), *((Column("Patient", share=1.2),) if named else ()),
-               Column("Reference", share=1.2),
-               *((Column("Lesions", "right", 0.8), Column("Found", "right", 0.8),
-                  Column("False positives", "right", 0.9)) if boxed else ()), *_score_columns(classes))
+    named, measure = _named(run), _first(run)
+    reads = [read_case(run, name) for name in worst(run)[:MOST]]
+    own, told_of = _by_score(run, reads, boxed) if measure is None else _by_measure(run, reads, measure)
+    columns = (Column("Case", share=1.4), *((Column("Patient", share=1.2),) if named else ()), *own)
+    rows = tuple((read.case, *((read.patient,) if named else ()), *cells)
+                 for read, cells in zip(reads, told_of, strict=True))
     more = len(run.cases) - len(rows)
     told = [FOUND] if boxed else []
     told += [f"{more} more cases are in cases.parquet, with what the model said of them in predictions.parquet."
@@ -76,7 +76,8 @@ def _right(run: Run) -> dict[str, float]:
     Where no such class is scored, how far the highest score is from 1.
     """
     if (measure := _first(run)) is not None:
-        rows = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["metric"] == measure)]
+        rows = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["metric"] == measure)
+                          & (run.scores["condition"] == "clean")]
         means = rows.groupby("case")["value"].mean()
         return {str(case): float(value) * (1 if FIRST[measure] else -1) for case, value in means.items()}
     clean = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()]
@@ -90,6 +91,21 @@ def _first(run: Run) -> str | None:
     """The measure of answers in pixels that the run holds, or None."""
     known = set(run.scores.loc[run.scores["method"].fillna("") == "", "metric"].astype(str))
     return next((measure for measure in FIRST if measure in known), None)
+
+
+def _by_score(run: Run, reads: Sequence[Reading], boxed: bool) -> Told:
+    """Columns and cells of the reference, what was found of it, and the scores of the classes."""
+    clean = run.predictions[run.predictions["condition"] == "clean"]
+    classes = tuple(dict.fromkeys(clean.loc[clean["x0"].isna(), "target"]))
+    counts = (Column("Lesions", "right", 0.8), Column("Found", "right", 0.8), Column("False positives", "right", 0.9))
+    return ((Column("Reference", share=1.2), *(counts if boxed else ()), *_score_columns(classes)),
+            [(read.label, *(_counted(read) if boxed else ()), *_scored(read, classes)) for read in reads])
+
+
+def _by_measure(run: Run, reads: Sequence[Reading], measure: str) -> Told:
+    """The column and cells of the measure of an answer in pixels."""
+    right = _right(run)
+    return (Column(pretty(measure), "right"),), [(number(abs(right.get(read.case, math.nan))),) for read in reads]
 
 
 def _named(run: Run) -> bool:

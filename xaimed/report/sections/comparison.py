@@ -15,7 +15,9 @@ from xaimed.viz.names import pretty
 
 ORDER = 65
 PAIR = re.compile("^(difference in .+?): (.+)$")
-TESTED = re.compile(r"difference in .+?: |p \(|Holm p \(|non-inferiority")
+TESTED = re.compile(r"difference in .+?: |p \(|Holm p \(|non-inferiority|cases left out: ")
+LEFT_OUT = ("{0} of {1} cases are {2}; share {3}. The differences that name no other rule are of the rest. By "
+            "intention to diagnose an output that is missing is wrong, on all cases.")
 CROWD = 3
 READERS = ("of the readers", "the reader alone")
 SAME = ("A pair is judged on the cases that every model answered, on the same resamples, so the difference and its "
@@ -29,7 +31,9 @@ def section(run: Run) -> list[Block]:
         return []
     rest = tuple(e for e in found if not TESTED.match(e.name) and not e.group.startswith(CONTENDERS))
     tables = paired_tables(found)
-    return [Heading("Comparison"), *_side_by_side(run, found), *([Text(SAME)] if tables else []), *tables,
+    left = [Text(LEFT_OUT.format(f"{e.numerator:g}", f"{e.denominator:g}", e.name.removeprefix("cases "), measured(e)))
+            for e in found if e.name.startswith("cases left out: ") and e.numerator]
+    return [Heading("Comparison"), *_side_by_side(run, found), *([Text(SAME)] if tables else []), *left, *tables,
             *([estimate_table("Readers, and models beside them", rest)] if rest else [])]
 
 
@@ -85,9 +89,11 @@ def _differences(pairs: list[Pair], tests: Tests, whose: str = "") -> list[Table
     """One table of all differences; one for each measure and test where there are many pairs."""
     if len({pair for _, pair, _ in pairs}) <= CROWD:
         return [_difference_table(f"Differences{whose}", pairs, tests, named=True)] if pairs else []
-    kinds = dict.fromkeys((measure, e.rule) for measure, _, e in pairs)
-    return [_difference_table(pretty(kind[0]) + whose, [row for row in pairs if (row[0], row[2].rule) == kind], tests,
-                              named=False) for kind in kinds]
+    kinds = list(dict.fromkeys((measure, e.rule) for measure, _, e in pairs))
+    measures = [measure for measure, _ in kinds]
+    return [_difference_table(pretty(measure) + whose + (f": {rule}" if measures.count(measure) > 1 else ""),
+                              [row for row in pairs if (row[0], row[2].rule) == (measure, rule)], tests, named=False)
+            for measure, rule in kinds]
 
 
 def _difference_table(caption: str, pairs: list[Pair], tests: Tests, named: bool) -> Table:
@@ -96,7 +102,8 @@ def _difference_table(caption: str, pairs: list[Pair], tests: Tests, named: bool
     rows: list[tuple[Cell, ...]] = []
     for measure, pair, e in pairs:
         p, holm = (tests.get((f"{kind} ({e.name})", e.rule)) for kind in ("p", "Holm p"))
-        rows.append((*((pretty(measure.removeprefix("difference in ")),) if named else ()), pair, measured(e),
+        value = "not reached" if e.interval.startswith("not reached") else measured(e)
+        rows.append((*((pretty(measure.removeprefix("difference in ")),) if named else ()), pair, value,
                      counts(e), p_value(p), *((p_value(holm),) if corrected else ()),
                      *((f"{e.unit}; {e.rule}",) if named else ())))
     columns = (*((Column("Measure", share=2.2),) if named else ()), Column("Pair", share=2 if named else 3.4),

@@ -12,6 +12,10 @@ from xaimed.run import Run
 from xaimed.stats import Estimate
 
 ORDER = 50
+MARK = "†"
+MATCHED = ("A mark is credited with one lesion at most, from the highest score down. In FROC a lesion counts as found "
+           "by a mark of any class, and further marks on it are no false positives. In average precision the class has "
+           "to be the same, and further marks are false positives.")
 NOTE = "A number without its hit rule cannot be compared."
 RATE = re.compile(r"^sensitivity[ _]at[ _]([0-9.]+)[ _](?:fppi|false[ _]positives?[ _]per[ _]image)(.*)$")
 
@@ -24,6 +28,7 @@ def section(run: Run) -> list[Block]:
     blocks: list[Block] = [Heading("Detection")]
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of detection.")]
+    blocks.append(Text(MATCHED))
     pairs = [(RATE.match(e.name), e) for e in estimates]
     rated = [(float(match[1]), match[2], e) for match, e in pairs if match]
     if any(name.startswith("froc") for name in run.results.curves):
@@ -48,8 +53,19 @@ def froc_table(rated: list[tuple[float, Estimate]], suffix: str) -> Table:
                *(Column(f"Hit: {rule or 'not stated'}{_lesions(rated, rule)}", "right", 2) for rule in rules))
     name = suffix.strip(" ,_[]").replace("_", " ")
     return Table("Sensitivity at a rate of false positives (95 % interval)" + (f": {name}" if name else ""), columns,
-                 rows, f"Unit: lesion. Intervals: {ways_of(tuple(e for _, e in rated))}. The curve "
+                 rows, f"Unit: lesion. Intervals: {ways_of(tuple(e for _, e in rated))}.{_marked(rated)} The curve "
                  "is not extended beyond its last observed point.")
+
+
+def _marked(rated: list[tuple[float, Estimate]]) -> str:
+    """What the mark in a cell means, where one has it."""
+    if not any(_is_wilson(e) for _, e in rated):
+        return ""
+    return f" {MARK}: Wilson, as the value is 0 or 1 or every draw of the bootstrap gives the same."
+
+
+def _is_wilson(estimate: Estimate) -> bool:
+    return math.isfinite(estimate.value) and estimate.interval.startswith("Wilson")
 
 
 def _lesions(rated: list[tuple[float, Estimate]], rule: str) -> str:
@@ -62,7 +78,7 @@ def _cell(estimate: Estimate | None) -> str:
         return "n/a"
     if not math.isfinite(estimate.value):
         return estimate.interval.partition(":")[0] or "n/a"
-    return measured(estimate)
+    return measured(estimate) + (f" {MARK}" if _is_wilson(estimate) else "")
 
 
 def _figure(run: Run) -> Block:

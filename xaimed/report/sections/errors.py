@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from xaimed.answers import DECIDING
 from xaimed.errors import XaimedError
 from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Gallery, Heading, Panel, Picture, Table, Text
 from xaimed.report.reading import operating_point, read_case
@@ -21,6 +22,7 @@ ORDER = 72
 SHOWN, CLUSTERS, SMALLEST, SIDE = 4, 8, 5, 360
 HOW = ("Exploratory: groups of cases in which errors gather, the largest excess first. Nothing here was planned or is "
        "corrected for the many groups looked at; it says where to look, not what is so.")
+WHOLE = "A model of {0} decides nothing, so no case is right or wrong as a whole; the section Cases orders them."
 NOTE = ("Error: a missed lesion or a false alarm at the operating point; without boxes, the reference class not having "
         "the highest score. Excess: errors beyond the share of all cases. Groups, alone and in pairs, of {0} cases up.")
 
@@ -28,6 +30,8 @@ NOTE = ("Error: a missed lesion or a false alarm at the operating point; without
 def section(run: Run) -> list[Block]:
     """Groups and pairs of groups with more errors than the rest, then the pictures of the gravest errors."""
     heading = Heading("Exploratory error analysis")
+    if (task := run.meta.get("model", {}).get("task", DECIDING[0])) not in DECIDING:
+        return [heading, Text(WHOLE.format(task))]
     wrong = wrong_cases(run)
     if wrong is None or not len(wrong):
         return [heading, Text(f"{NOT_ASSESSED}: the run holds no case with a reference and an answer.")]

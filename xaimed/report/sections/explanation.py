@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import numpy as np
 from xaimed.checks.sanity_gate import RULE
 from xaimed.metrics.axis import AGREED, gate_of
 from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
-from xaimed.report.families import estimate_table, members
+from xaimed.report.families import ABREAST, estimate_table, members
 from xaimed.report.measures import measure_title
+from xaimed.report.sections.structure import SHARES
 from xaimed.report.wording import compact, joined, number, outcome
 from xaimed.run import Run
 from xaimed.viz.names import pretty
@@ -78,6 +80,7 @@ def _axis(run: Run) -> list[Block]:
     if run.axis.empty:
         return []
     from xaimed.viz.figures import axis_figure, svg
+    from xaimed.viz.wording import room
 
     text = ("Explainability against accuracy, one point a method, with 95 % intervals. Hollow: the gate is not "
             "passed; such a point on the dotted line has no explainability number." + _agreement(run))
@@ -89,7 +92,9 @@ def _axis(run: Run) -> list[Block]:
         Column("Method", share=1.9), Column("Explainability (95 %)", "right", 2),
         Column("Accuracy (95 %)", "right", 2.2), Column("Pointing game (95 %)", "right", 2.2),
         Column("Cases", "right", 0.7), Column("Gate")), tuple(rows), SKILL + f" Accuracy is {_accuracy(run)}.")
-    return [table, Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.75)]
+    told = room(run.axis)
+    return [table, *([Text(told, small=True)] if told else []),
+            Figure(Picture(svg(axis_figure(run)), text + " Values: see the table."), text, 0.75)]
 
 
 SKILL = ("Explainability is a skill: 0 is the method's own map of another patient laid on this target, 1 a greedy "
@@ -122,19 +127,25 @@ def _spread(row: dict[object, object], name: str) -> str:
 def _metrics(run: Run, methods: tuple[str, ...]) -> list[Block]:
     # Rows without a method judge the model and no map.
     scores = run.scores[(run.scores["case"] != "") & run.scores["value"].notna() & _clean(run)
-                        & run.scores["method"].isin(methods)]
+                        & run.scores["method"].isin(methods)
+                        & ~run.scores["metric"].astype(str).str.startswith(SHARES)]
     if scores.empty:
         return []
+    gates = ", ".join(f"{pretty(name)} {gate(run, name)}" for name in methods)
+    parts = np.array_split(np.array(methods, object), -(-len(methods) // ABREAST))
+    tables = [_metric_table(scores, tuple(map(str, part)), bool(i)) for i, part in enumerate(parts)]
+    note = f"Over all maps to which the metric applies; single values in scores.parquet. Gate outcome: {gates}."
+    return [*tables[:-1], replace(tables[-1], note=note)]
+
+
+def _metric_table(scores: pd.DataFrame, methods: tuple[str, ...], continued: bool) -> Table:
+    """A row a metric, a column each of at most ABREAST methods; metrics that none of them has are not in it."""
     table = scores.groupby(["metric", "method"], sort=False)["value"]
-    rows = []
-    for metric in dict.fromkeys(scores["metric"]):
-        cells: list[Cell] = [measure_title(str(metric))]
-        cells += [_quartiles(table, str(metric), name) for name in methods]
-        rows.append(tuple(cells))
-    return [Table("Explanation metrics: median (quartiles) over maps", (
-        Column("Metric", share=2.2), *(Column(pretty(name), "right", 2) for name in methods)), tuple(rows),
-        "Over all maps to which the metric applies; single values in scores.parquet. Gate outcome: "
-        + ", ".join(f"{pretty(name)} {gate(run, name)}" for name in methods) + ".")]
+    measured = dict.fromkeys(str(metric) for metric in scores.loc[scores["method"].isin(methods), "metric"])
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (measure_title(metric), *(_quartiles(table, metric, name) for name in methods)) for metric in measured)
+    return Table("Explanation metrics: median (quartiles) over maps" + (", continued" if continued else ""),
+                 (Column("Metric", share=2.2), *(Column(pretty(name), "right", 2) for name in methods)), rows)
 
 
 def _quartiles(table: pd.api.typing.SeriesGroupBy, metric: str, method: str) -> str:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from xaimed.failure_modes import Mode, modes_of, usual_modes
 from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Table, Text
-from xaimed.report.record import Mode, failure_modes
 from xaimed.report.wording import outcome
 from xaimed.run import Run
 
 ORDER = 25
 WORST = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
-NOTE = ("S: severity of the harm, D: how hard it is to notice in use, 1 to 5, set down in fmea.toml before the run. "
+NOTE = ("S: severity of the harm, D: how hard it is to notice in use, 1 to 5, {origin}. "
         "The outcome is the worst of the named checks; how often a failure occurs is what those checks measured. A "
         "mode without a check is NOT ASSESSED here.")
+OWN = "set down in the plan before the run"
+USUAL = "as they come with xaimed: the plan names no table of its own"
 
 
 def section(run: Run) -> list[Block]:
     """One row a failure mode, the gravest first, each with the checks that look for it."""
     found = {finding.code: finding.outcome for finding in run.findings}
-    modes = sorted(failure_modes(), key=lambda mode: (-mode.severity * mode.detection, mode.id))
+    own = run.plan.get("failure_modes")
+    known = usual_modes() if own is None else modes_of(own, "plan.toml")
+    modes = sorted(known, key=lambda mode: (-mode.severity * mode.detection, mode.id))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (mode.id, mode.mode, mode.effect, f"{mode.severity}", f"{mode.detection}", mode.control,
          ", ".join(mode.checks) or "none", outcome(_worst(mode, found))) for mode in modes)
@@ -27,7 +31,7 @@ def section(run: Run) -> list[Block]:
             Text("What could go wrong with the data, the model, its use and its explanations, and what looked for it."),
             Table("Failure modes", (Column("No."), Column("Failure", share=2), Column("Effect", share=2), Column("S"),
                                     Column("D"), Column("Control", share=2.2), Column("Checks", share=0.8),
-                                    Column("Outcome")), rows, NOTE)]
+                                    Column("Outcome")), rows, NOTE.format(origin=USUAL if own is None else OWN))]
 
 
 def _worst(mode: Mode, found: Mapping[str, str]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from xaimed.answers import DECIDING
 from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
 from xaimed.report.families import estimate_table, members, rule_tables, ruled
-from xaimed.report.wording import given
+from xaimed.report.sections.intended_use import locked
 from xaimed.run import Run
 from xaimed.stats import Estimate
 
@@ -23,10 +24,9 @@ def section(run: Run) -> list[Block]:
     if not estimates:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
     model = run.meta.get("model", {})
-    point, origin = model.get("operating_point"), model.get("operating_point_by", "as the model file fixes it")
-    said = f"{point:g}" if isinstance(point, float) else given(point)
-    blocks.append(Text(IN_PIXELS if model.get("task") == "segmentation"
-                       else f"Operating point: score of at least {said}, {origin}."))
+    blocks += [Text(IN_PIXELS)] if model.get("task") == "segmentation" else []
+    if model.get("task", DECIDING[0]) in DECIDING:
+        blocks.append(Text(f"Operating point: score of at least {locked(model)}."))
     shared, rest = ruled(estimates)
     if shared:
         blocks += rule_tables("Measures at the operating point under each counting rule", shared, NOTE)

@@ -9,6 +9,7 @@ from typing import Any
 from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
 from xaimed.report.sbom import NAME as SBOM
 from xaimed.report.sbom import packages
+from xaimed.report.sections.intended_use import locked
 from xaimed.report.wording import flattened, given, number
 from xaimed.run import Run
 
@@ -24,8 +25,8 @@ def section(run: Run) -> list[Block]:
         Heading("Model", 2), Pairs((
             ("Name", given(model.get("name"))), ("Architecture", given(model.get("architecture"))),
             ("Task", given(model.get("task"))), ("Classes", given(model.get("classes"))),
-            ("Operating point", given(model.get("operating_point"))),
-            ("Digest (SHA-256)", _digest(model.get("digest"))), *_training(model.get("training")))),
+            ("Operating point", locked(model)), ("Digest (SHA-256)", _digest(model.get("digest"))),
+            *_training(model.get("training")))),
         Heading("Intended use and card", 2), *_card(model.get("card")),
         Heading("Run", 2), Pairs((
             ("Data set", f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}"),

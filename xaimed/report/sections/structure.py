@@ -1,9 +1,13 @@
-"""What the parts of the network say: the sweeps that add up to a logit, the scales at which a critic sees the mask."""
+"""What the parts of the network and of its input say: sweeps that add up to a logit, scales of a critic, planes."""
 
 from __future__ import annotations
 
-from xaimed.report.blocks import Block, Heading, Text
+import math
+from collections.abc import Mapping, Sequence
+
+from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
 from xaimed.report.families import estimate_table, members
+from xaimed.report.wording import number
 from xaimed.run import Run
 
 ORDER = 75
@@ -15,6 +19,13 @@ SCALES = ("The critic's loss at each of its scales, the finest (the masked image
           "at which size of detail the critic still tells the found mask from the reference.")
 
 
+PLANES = ("Share of |gradient x input| of the explained score that falls on each plane of the input, over the cases: a "
+          "property of the model and the image, the same for every map.")
+CONTEXT = ("Share of |gradient x input| of the explained score that the last round takes from what the round before "
+           "made, rather than from the image.")
+SHARES = ("plane_share", "context_share")  # measured with the maps, but not of them
+
+
 def section(run: Run) -> list[Block]:
     """A table of each kind of parts, or nothing for a network without parts."""
     found = members(run, "structure")
@@ -23,4 +34,51 @@ def section(run: Run) -> list[Block]:
         own = tuple(e for e in found if e.name.startswith(words))
         if own:
             blocks += [Text(text), estimate_table(title, own)]
+    blocks += [*_shares(run, "plane_share", PLANES, "By plane of the input"),
+               *_shares(run, "context_share", CONTEXT, "By round")]
     return [Heading("Parts of the network"), *blocks] if blocks else []
+
+
+def _shares(run: Run, stem: str, text: str, title: str) -> list[Block]:
+    """The mean over cases of a share and its range over them, a row a plane."""
+    scores = run.scores[run.scores["metric"].astype(str).str.startswith(stem) & run.scores["value"].notna()
+                        & (run.scores["condition"] == "clean")]
+    means = scores.groupby(["metric", "case"], sort=False)["value"].mean()
+    count = scores["metric"].nunique()
+    rows: list[tuple[Cell, ...]] = []
+    for place, (_, values) in enumerate(means.groupby("metric", sort=False)):
+        name = plane_name(place, count, str(run.meta.get("model", {}).get("task", ""))) if count > 1 else "the context"
+        rows.append((name, number(values.mean()), f"{number(values.min())} to {number(values.max())}",
+                     str(len(values))))
+    columns = (Column("Part", share=1.4), Column("Mean share", "right"), Column("Range over cases", "right", 1.4),
+               Column("Cases", "right", 0.7))
+    return [Text(text), Table(title, columns, tuple(rows))] if rows else []
+
+
+def share_words(scores: Mapping[tuple[str, str, str], float], targets: Sequence[str], task: str) -> str:
+    """The shares of a case's targets in a sentence each; scores: by target, method and metric."""
+    told = []
+    for target in targets:
+        planes = {metric: value for (of, _, metric), value in scores.items()
+                  if of == target and metric.startswith("plane_share") and math.isfinite(value)}
+        if len(planes) > 1:
+            told.append(f"{target}: |gradient x input| falls {_split(list(planes.values()), task)}.")
+    return " ".join(told)
+
+
+def _split(shares: Sequence[float], task: str) -> str:
+    if task == "registration":
+        moving = sum(shares[:len(shares) // 2])
+        return f"by {number(moving)} on the moving image and by {number(sum(shares) - moving)} on the fixed one"
+    return "by " + ", ".join(f"{number(share)} on {plane_name(i, len(shares), task)}" for i, share in enumerate(shares))
+
+
+def plane_name(place: int, count: int, task: str) -> str:
+    """What plane `place` of `count` is: of the moving or fixed image, a slice about the middle one, or a channel."""
+    if task == "registration":
+        image, inside = ("moving" if place < count // 2 else "fixed"), place % max(1, count // 2)
+        return f"{image} image" + (f", slice {inside + 1}" if count > 2 else "")
+    if task == "segmentation" and count % 2 and count > 1:
+        offset = place - count // 2
+        return "the slice that is segmented" if offset == 0 else f"slice {offset:+d}"
+    return f"channel {place + 1}"
