@@ -105,7 +105,7 @@ def completeness_error(values: Tensor, full: float, empty: float) -> float:
     """
     difference, rounding = full - empty, ROUNDING * max(abs(full), abs(empty))
     missed = max(abs(float(values.double().sum()) - difference) - rounding, 0.0)
-    return missed / max(abs(difference), rounding) if missed else missed
+    return missed / max(abs(difference), rounding, 2.0**-126) if missed else missed
 
 
 def both_ends(ends: Tensor) -> tuple[float, float]:
