@@ -57,9 +57,15 @@ def test_every_discordant_case_is_named_with_who_is_right(found: RunComparison) 
         ("b", "new", 0.6, 0.2), ("c", "new", 0.3, 0.8), ("e", "earlier", 0.9, 0.4), ("i", "new", 0.45, 0.7)}
 
 
-def test_the_same_run_twice_is_not_inferior_and_has_no_discordant_case(runs: tuple[Run, Run]) -> None:
+def test_the_same_run_twice_shows_nothing_and_says_that_it_is_one_model(runs: tuple[Run, Run]) -> None:
     same = compare_runs(runs[0], runs[0], margin=0.05)
-    assert (same.answer, same.exit_code, same.discordant, same.worse) == ("not inferior", 0, (), ())
+    assert (same.answer, same.exit_code, same.discordant, same.worse) == ("NOT ASSESSED", 1, (), ())
+    assert same.main is not None
+    assert math.isnan(same.main.low)
+    assert "same score to every image" in same.main.interval
+    assert "both runs are of the same model" in same.verdict
+    brier = next(e for e in same.estimates if e.name.startswith("difference in Brier"))
+    assert (math.isnan(brier.low), brier.interval.startswith("not defined")) == (True, True)
     assert all(e.value == 0 for e in same.estimates if e.name.startswith("difference"))
     assert same.settings == {}
 
@@ -84,6 +90,18 @@ def test_without_a_margin_a_measure_that_is_shown_worse_fails(tmp_path: Path) ->
     assert {e.name.partition(":")[0] for e in worse.worse} >= {"difference in image AUC 1", "difference in Brier score"}
     assert compare_runs(second, first).exit_code == 0
     assert "NOT ASSESSED" in compare_runs(second, first).verdict
+
+
+def test_the_verdict_by_a_margin_names_what_else_is_worse(tmp_path: Path) -> None:
+    """The same ranks, so that the AUC is the same, and scores that are further from the truth."""
+    truth = "case,patient,label,site\n" + "".join(f"{i},p{i},{i % 2},X\n" for i in range(60))
+    values = [(0.9 if i % 2 else 0.1) + (0.05 if i % 7 else -0.05) for i in range(60)]
+    values[0], values[1] = 0.9, 0.15
+    good = "case,score\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values))
+    bad = "case,score\n" + "".join(f"{i},{0.45 + v / 10}\n" for i, v in enumerate(values))
+    found = compare_runs(table_run(tmp_path / "good", truth, good), table_run(tmp_path / "bad", truth, bad), 0.05)
+    assert "shown to be worse in: Brier score" in found.verdict
+    assert not found.same_model
 
 
 def test_lesions_that_one_model_alone_finds(tmp_path: Path) -> None:

@@ -42,3 +42,11 @@ def test_the_rules_of_the_plan_decide(example_run: Path, tmp_path: Path, accept:
     root = fromstring(junit_text(run))
     assert root.get("failures") == ("0" if accept == "NOT ASSESSED" else "1")
     assert verdict(run).exit_code == int(root.get("failures") != "0")
+
+
+def test_an_answer_that_is_missing_is_said_once(example_run: Path, tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run", example_run, 'verdict = {accept = ["met", "not met", "inconclusive", '
+                                                  '"NOT ASSESSED"], refuse_checks = []}\n')
+    criteria = fromstring(junit_text(run))[0]
+    (told,) = [skipped.get("message", "") for skipped in criteria.iter("skipped")]
+    assert told.startswith("NOT ASSESSED: no estimate is called 'nothing ")

@@ -71,6 +71,15 @@ def test_each_task_has_its_plan(task: str, plan: str) -> None:
     assert open_plan(plan).name == plan
 
 
+@pytest.mark.parametrize(("task", "architecture", "plan"), [
+    ("segmentation", "pyramid_lstm", "quick-segmentation-pyramid-lstm"),
+    ("segmentation", "u_net", "quick-segmentation"), ("classification", "pyramid_lstm", "quick-classification"),
+])
+def test_a_network_with_dear_passes_has_a_plan_of_its_own(task: str, architecture: str, plan: str) -> None:
+    assert plan_for(task, architecture) == plan
+    assert open_plan(plan).name == plan
+
+
 @pytest.mark.parametrize(("given", "classes", "card", "expected"), [
     ("benign", ("benign", "malignant"), {}, "benign"),
     ("", ("malignant", "normal"), {"positive": "normal"}, "malignant"),

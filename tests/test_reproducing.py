@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from xaimed.errors import InputError
-from xaimed.reproducing import RELATIVE, Tolerance, reproduced
+from xaimed.reproducing import RELATIVE, Tolerance, _alike, reproduced
 from xaimed.run import Run
 
 
@@ -29,7 +29,10 @@ def test_the_same_run_is_reproduced_and_every_value_is_counted(example_run: Path
     assert (found.exit_code, found.differences, found.causes) == (0, (), ())
     assert found.compared["predictions"] == len(run.predictions) * 6  # label, score and four edges
     assert found.compared["maps"] == sum(len(run.entries(case)) for case in run.cases["case"])
-    assert found.compared["results"] == 3 * len(run.results.estimates)
+    assert found.compared["results"] == 5 * len(run.results.estimates)
+    points = sum(len(values) for curve in run.results.curves.values() for values in curve.values())
+    assert found.compared["curves"] >= points > 0
+    assert f"(cases {found.compared['cases']}, truth " in found.verdict
     assert found.verdict.startswith(f"reproduced: all {sum(found.compared.values())} stored values")
 
 
@@ -68,6 +71,34 @@ def test_rows_text_nan_and_findings(example_run: Path, twin: Path) -> None:
     assert told["cases.spacing_mm"][1] == "nan"
     assert told["finding"][1] == "NOT ASSESSED"
     assert len(told) == 4
+
+
+def test_curves_counts_statements_and_new_estimates_are_compared(example_run: Path, twin: Path) -> None:
+    results = json.loads((twin / "results.json").read_text())
+    name, curve = next(iter(results["curves"].items()))
+    column, values = next(iter(curve.items()))
+    values[1] = 0.4321
+    counted = next(e for e in results["estimates"] if e.get("denominator"))
+    counted["denominator"] += 1
+    results["estimates"].append({**counted, "name": "one more"})
+    (twin / "results.json").write_text(json.dumps(results))
+    findings = json.loads((twin / "findings.json").read_text())
+    findings[0]["statement"] = "Something else."
+    (twin / "findings.json").write_text(json.dumps(findings))
+    told = {d.where: d.now for d in reproduced(Run.open(example_run), Run.open(twin)).differences}
+    assert told.pop(f"curve {name}: {column}, point 1") == "0.4321"
+    assert told.pop(f"finding {findings[0]['code']}: statement") == "Something else."
+    assert [now for where, now in told.items() if where.startswith("results one more")] == ["present"]
+    assert [now for where, now in told.items() if where.endswith(": denominator")] == [f"{counted['denominator']:.6g}"]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(("first", "second", "alike"), [
+    ("AUC 0.712 of 30", "AUC 0.713 of 30", True), ("AUC 0.712 of 30", "AUC 0.714 of 30", False),
+    ("AUC 0.712 of 30", "AUC 0.712 of 31", False), ("none of 3", "two of 3", False),
+    ("at 2026-11-23T07:48:47Z", "at 2026-11-24T00:00:54Z", True)])
+def test_a_statement_is_alike_up_to_the_last_digit(first: str, second: str, alike: bool) -> None:
+    assert _alike(first, second, Tolerance()) is alike
 
 
 def test_a_map_that_differs_is_found(example_run: Path, twin: Path) -> None:

@@ -14,7 +14,7 @@ from tests.scenery import Drawn, disc
 from xaimed.attribution import GradCAM, Method, RandomMap, Saliency, Sobel
 from xaimed.errors import InputError
 from xaimed.hooks import frozen
-from xaimed.sanity import ENOUGH, Gate, gate, upper_bound
+from xaimed.sanity import ENOUGH, Gate, Known, gate, upper_bound
 from xaimed.scene import Scene
 
 SIZE = 48
@@ -312,3 +312,34 @@ def test_target_contrast_tells_a_method_that_looks_at_the_target(network: nn.Mod
     assert value(blind.rows, "target_likeness") == pytest.approx(1)
     assert "hardly depend on the target" in blind.statement
     assert not [r for r in gate(of, Edges(), 0, QUICK).rows if r.metric == "target_contrast"]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Counts the maps that are made, and notes of which case."""
+
+    seen: list[str]
+    name: str = "gradient"
+
+    def attribute(self, scene: Scene) -> Drawn:
+        self.seen.append(scene.case)
+        return Gradient().attribute(scene)
+
+
+def test_known_maps_of_the_trained_network_are_not_made_again_and_change_nothing(network: nn.Module) -> None:
+    some = scenes(network)
+    known = {(scene.case, scene.target): Gradient().attribute(scene) for scene in some[:4]}
+    plain, method = gate(some, Gradient(), rules=QUICK), Counting([])
+    found = gate(some, Known(method, known), rules=QUICK)
+    assert found == plain
+    assert method.seen[:3] == ["c4", "c5", "c0"], "two trained maps are made, then those under random weights"
+    assert method.seen.count("c0") == QUICK.stages
+    assert method.seen.count("c5") == QUICK.stages + 1
+
+
+def test_a_known_map_is_that_of_the_trained_network_alone(network: nn.Module) -> None:
+    some = scenes(network)
+    flat = Drawn(np.zeros((SIZE, SIZE), np.float32))
+    found = gate(some, Known(Gradient(), {(scene.case, scene.target): flat for scene in some}), rules=QUICK)
+    assert found.passed is None
+    assert "0 of 6 scenes" in found.statement, "maps without contrast were taken as they were given"

@@ -72,14 +72,16 @@ def test_every_changed_file_is_named(run: Run) -> None:
         flip(run.path / name, len(whole) // 2)
         assert [line.split(":")[0] for line in verify(run)[0]] == [name]
         (run.path / name).write_bytes(whole)
+    flip(run.path / "maps.zarr" / "zarr.json")
     flip(shard(run.path))
-    assert [line.split(":")[0] for line in verify(run)[0]] == ["maps.zarr/ex000"]
+    assert [line.split(":")[0] for line in verify(run)[0]] == ["maps.zarr/ex000", "maps.zarr/zarr.json"]
 
 
 @pytest.mark.parametrize(("change", "named"), [
     (lambda p: (p / "report.pdf").unlink(), "report.pdf: missing"),
     (lambda p: (p / "other.pdf").write_bytes(b"%PDF"), "other.pdf: not in the log"),
     (lambda p: (p / "maps.zarr" / "ex009").mkdir(), "maps.zarr/ex009: not in run.json"),
+    (lambda p: (p / "maps.zarr" / "more.txt").write_bytes(b"x"), "maps.zarr/more.txt: not in run.json"),
     (lambda p: (p / "log.jsonl").write_bytes((p / "log.jsonl").read_bytes().replace(b'"cases":2', b'"cases":3')),
      "line 2 does not fit the chain"),
     (lambda p: (p / "log.jsonl").write_bytes(b"".join((p / "log.jsonl").read_bytes().splitlines(True)[:1])),

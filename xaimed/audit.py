@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from xaimed.adapters.reference import reference_mask
 from xaimed.adapters.replanned import with_preprocessing
 from xaimed.adapters.structure import structural
 from xaimed.answers import DECIDING
-from xaimed.attribution.method import Method
+from xaimed.attribution.method import Map, Method
 from xaimed.checks.asking import run_checks
 from xaimed.copying import Sampling, copying
 from xaimed.curvefile import KeptCurve
@@ -39,11 +40,12 @@ from xaimed.metrics.tuning import tuned_thresholds
 from xaimed.plan import Plan, plan_text, positive_of
 from xaimed.probes.schedule import spread
 from xaimed.probing import Answers, Prober
-from xaimed.sanity import Gate, gate
+from xaimed.sanity import Gate, Known, gate
 from xaimed.scene import Scene
 from xaimed.software import code_digest, versions
 from xaimed.stats import Results
 from xaimed.store import MapEntry, Run, Store
+from xaimed.surroundings import components
 from xaimed.targets import Target
 from xaimed.types import Case, Floats, Mask, Prediction, Score
 from xaimed.yardsticks import Survey, faithfulness
@@ -54,7 +56,10 @@ TUNING = 24  # validation cases on which the thresholds of maps are chosen
 
 @dataclass(frozen=True)
 class Audit:
-    """What is audited: a model, the cases of one split, a plan, and where the run goes."""
+    """What is audited: a model, the cases of one split, a plan, and where the run goes.
+
+    trained: maps that the gate need not make again, by case, target and method; filled while the cases are studied.
+    """
 
     model: Model
     cases: Selection
@@ -62,6 +67,19 @@ class Audit:
     out: Path
     resume: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    trained: dict[tuple[str, str, str], Map] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def gate_order(self) -> list[int]:
+        """The cases as the gate takes them: of each patient one, then the others.
+
+        Where no more cases are explained than the gate takes, these come first: their maps are there already.
+        """
+        rows, plan = self.cases.rows, self.plan.explaining
+        first = {row.patient: index for index, row in reversed(list(enumerate(rows)))}
+        few = explained_cases(self.cases, self.plan) if 0 < plan.cases <= plan.gate_scenes else ()
+        return sorted(range(len(rows)), key=lambda i: (bool(few) and rows[i].case not in few,
+                                                       first[rows[i].patient] != i))
 
 
 class _Clock:
@@ -168,7 +186,9 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
         targets = _limited(audit, case, prediction)
         tissue = tissue_of(audit.model, case)
         scenes = audit.model.scenes(case, targets)
-        for target, scene, found in zip(targets, scenes, maps_of(scenes, methods), strict=True):
+        maps = maps_of(scenes, methods)
+        _keep(audit, scenes, maps)
+        for target, scene, found in zip(targets, scenes, maps, strict=True):
             chosen = explanation_metrics(plan.metrics or None, plan.metric_parameters)
             removal = Removal(scene)
             scores += measure_on(scene, found, _ground(case, target, targets, tissue, methods), chosen, removal)
@@ -181,6 +201,13 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
         answers = _probed(audit, case, prediction, methods)
     store.add_case(case, replace(prediction, probed=answers.predictions), entries, [*scores, *answers.scores], curves)
     store.log("case", {"case": case.id, "targets": len(targets)})
+
+
+def _keep(audit: Audit, scenes: Sequence[Scene], maps: Sequence[Mapping[str, Map]]) -> None:
+    """Keep the maps of a case that the gate looks at too; those of several targets may have shared their passes."""
+    wanted = [audit.cases.rows[index].case for index in audit.gate_order[:audit.plan.explaining.gate_scenes]]
+    if len(scenes) == 1 and scenes[0].case in wanted:
+        audit.trained.update({(scenes[0].case, scenes[0].target, name): found for name, found in maps[0].items()})
 
 
 def _probed(audit: Audit, case: Case, prediction: Prediction, methods: Sequence[Method]) -> Answers:
@@ -237,7 +264,8 @@ def _gates(audit: Audit, store: Store, methods: Sequence[Method], say: Progress)
     rules = Gate(stages=plan.gate_stages, alone=plan.gate_alone)
     for index, method in enumerate(methods):
         say("sanity gate", index, len(methods))
-        found = gate(scenes, method, audit.plan.seed, rules, rivals)
+        known = {(case, target): found for (case, target, name), found in audit.trained.items() if name == method.name}
+        found = gate(scenes, Known(method, known), audit.plan.seed, rules, rivals)
         rows += found.rows
         store.log("gate", {"method": method.name, "statement": found.statement})
     say("sanity gate", len(methods), len(methods))
@@ -256,12 +284,10 @@ def _gate_scenes(audit: Audit, wanted: int) -> tuple[list[Scene], list[Scene]]:
     A displacement is explained at one point in all of them: a map that only knew the point would otherwise pass, for
     it stays where it is when the weights are random and differs from image to image.
     """
-    rows, patients = audit.cases.rows, [row.patient for row in audit.cases.rows]
-    first = [i for i, row in enumerate(rows) if patients.index(row.patient) == i]
     scenes: list[Scene] = []
     rivals: list[Scene] = []
     shared: list[Target] = []
-    for index in [*first, *(i for i in range(len(rows)) if i not in first)]:
+    for index in audit.gate_order:
         if len(scenes) == wanted:
             break
         case = audit.cases[index]
@@ -291,6 +317,8 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
         picture = axis(store.draft(extra, results), options)
     # Of this process alone: a run that was continued took longer.
     store.meta["timings"] = {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
+    if "components" in store.meta:
+        store.meta["components"] = components()
     store.meta["timings"]["total"] = round(time.perf_counter() - clock.start, 2)
     store.meta["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     findings = run_checks(store.draft(extra, results, picture))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 EDGES = ["x0", "y0", "x1", "y1"]
+SAME_MODEL = "both runs are of the same model, by its digest"
 Answer = Literal["superior", "not inferior", "not shown", "inferior", "NOT ASSESSED"]
 IN_SETTINGS = ("plan", "code", "versions", "device", "platform", "seeds")
 
@@ -78,10 +79,25 @@ class RunComparison:
 
     @property
     def verdict(self) -> str:
-        """The outcome in one line."""
+        """The outcome in one line, with what else is shown to be worse, and whether it is the same model twice."""
+        also = f"; shown to be worse in: {', '.join(self._worse_names)}" if self.worse and self.margin else ""
+        return f"{self._by_margin}{also}{'; ' + SAME_MODEL if self.same_model else ''}"
+
+    @property
+    def same_model(self) -> bool:
+        """Whether both runs are of one model, by its digest."""
+        one, other = (str(run.meta.get("model", {}).get("digest") or "") for run in (self.earlier, self.new))
+        return bool(one) and one == other
+
+    @property
+    def _worse_names(self) -> list[str]:
+        return list(dict.fromkeys(e.name.removeprefix("difference in ").partition(":")[0] for e in self.worse))
+
+    @property
+    def _by_margin(self) -> str:
         if self.margin is None:
             text = f"worse in {len(self.worse)} measures" if self.worse else "no measure shows it to be worse"
-            return f"the new model: {text}; non-inferiority NOT ASSESSED: no margin was set beforehand"
+            return f"the new model: {text}; non-inferiority NOT ASSESSED: no margin was set"
         words = {"superior": "superior", "not inferior": "not inferior", "inferior": "inferior",
                  "not shown": "non-inferiority not shown (inconclusive)", "NOT ASSESSED": "NOT ASSESSED"}
         return f"the new model by the margin {self.margin:g}: {words[self.answer]}"

@@ -79,7 +79,13 @@ def lesion_differences(duel: Duel) -> list[Estimate]:
     owners = found[0].patients
     old, new = (Steps.of(duel.matches(i), found[i].located, found[i].located) for i in (0, 1))
     return compare_lesions(LesionContest({NEW: new, EARLIER: old}, options.hit_rules[0], len(found[0].lesions), owners,
-                                         Resampling.of(owners, options.resamples, options.seed)))
+                                         Resampling.of(owners, options.resamples, options.seed),
+                                         patients_with(found[0])))
+
+
+def patients_with(found: Evidence) -> int:
+    """How many patients have a lesion."""
+    return len({found.patients[i] for i in found.lesions.image})
 
 
 def discordant(duel: Duel) -> list[Discordant]:

@@ -15,6 +15,7 @@ from xaimed import ledger
 from xaimed.checks.asking import run_checks
 from xaimed.data.scores import ModelScores
 from xaimed.data.scoresheet import Scoresheet, same_cases
+from xaimed.discordance import patients_with
 from xaimed.errors import InputError
 from xaimed.metrics.calibration import errors
 from xaimed.metrics.comparison import Contest, LesionContest, compare_lesions
@@ -31,6 +32,7 @@ from xaimed.run import Run
 from xaimed.software import code_digest, versions
 from xaimed.stats import Array, Estimate, Resampling, Results, proportion
 from xaimed.store import Store
+from xaimed.surroundings import components
 from xaimed.types import Finding
 from xaimed.unanswered import INTENDED, Answers, Asked, compare_answers, left_out
 
@@ -96,6 +98,8 @@ def run_table_audit(audit: TableAudit, say: Progress = silence) -> Run:
         store.add_rows(_rows(audit.sheet))
         store.log("tables", {"cases": len(audit.sheet.cases), "models": len(audit.sheet.models),
                              "readers": len(audit.sheet.readers)})
+        if "components" in store.meta:
+            store.meta["components"] = components()
         run = store.finish(results, _findings(audit, store.draft((), results)))
         say("write", 1, 1)
         return run
@@ -254,7 +258,8 @@ def _lesion_pairs(audit: TableAudit, found: Sequence[Evidence], contest: Contest
         return []
     rule = audit.options.hit_rules[0]
     curves = {name: _steps(audit, e, rule) for name, e in zip(audit.sheet.models, found, strict=True)}
-    return compare_lesions(LesionContest(curves, rule, len(found[0].lesions), contest.patients, contest.draws))
+    return compare_lesions(LesionContest(curves, rule, len(found[0].lesions), contest.patients, contest.draws,
+                                         patients_with(found[0])))
 
 
 def _steps(audit: TableAudit, found: Evidence, rule: str) -> Steps:

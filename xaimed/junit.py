@@ -47,7 +47,7 @@ def _criterion(suite: Element, number: int, judgement: Judgement, rules: Rules) 
     if not rules.accepts(judgement):
         _told(case, "failure", judgement.answer, text)
     elif judgement.answer == "NOT ASSESSED":
-        _told(case, "skipped", judgement.answer, text)
+        _told(case, "skipped", judgement.answer, judgement.statement)
     else:
         SubElement(case, "system-out").text = _clean(text)
 

@@ -136,10 +136,14 @@ def open_plan(name: str) -> Plan:
     return plan_of(read_table(path, "plan; 'xaimed list plans' names those that come with xaimed"), path.parent)
 
 
-def plan_for(task: str) -> str:
-    """The name of the plan that an audit takes by itself for a task: "quick" for detection, else quick-TASK."""
+def plan_for(task: str, architecture: str = "") -> str:
+    """The name of the plan that an audit takes by itself for a task: "quick" for detection, else quick-TASK.
+
+    quick-TASK-ARCHITECTURE where there is one, for a network whose passes are too dear for the plan of its task.
+    """
     own = f"quick-{'classification' if task == 'multilabel' else task}"
-    return own if (folder("audits") / f"{own}.toml").is_file() else "quick"
+    names = [f"{own}-{architecture.replace('_', '-')}", own]
+    return next((name for name in names if (folder("audits") / f"{name}.toml").is_file()), "quick")
 
 
 def positive_of(given: str, classes: Sequence[str], card: Mapping[str, Any]) -> str:

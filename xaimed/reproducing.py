@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 RELATIVE, ABSOLUTE = 1e-3, 1e-6
 # Maps are stored with 11 bits, relative to their largest magnitude.
 MAPS = 2.0**-9
+PARTS = ("value", "low", "high", "numerator", "denominator")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z")
 CAUSES = ("xaimed", "code", "device", "platform", "threads")
 
 
@@ -76,7 +80,7 @@ class Reproduction:
     @property
     def verdict(self) -> str:
         """The outcome in one line."""
-        total, tally = sum(self.compared.values()), ", ".join(f"{n} {name}" for name, n in self.compared.items())
+        total, tally = sum(self.compared.values()), ", ".join(f"{name} {n}" for name, n in self.compared.items())
         if not self.differences:
             return f"reproduced: all {total} stored values ({tally}) within {self.tolerance.text}"
         return (f"NOT reproduced: {len(self.differences)} of {total} stored values ({tally}) differ by more than "
@@ -98,15 +102,18 @@ class Reproduction:
 
 
 def reproduced(stored: Run, now: Run, tolerance: Tolerance | None = None) -> Reproduction:
-    """Every value of the tables, results, findings and maps of a run against those of the run made again."""
+    """Every value of the tables, results, curves, findings, maps and planes of a run against those made again."""
     chosen = tolerance or Tolerance()
     compared: dict[str, int] = {}
     found: list[Difference] = []
     for name, keys in KEYS.items():
         count, rows = _table(name, keys, (getattr(stored, name), getattr(now, name)), chosen)
         compared[name], found = count, found + rows
-    for name, count, rows in (("results", *_results(stored, now, chosen)), ("findings", *_findings(stored, now)),
-                              ("maps", *_maps(stored, now, chosen))):
+    for name, count, rows in (("results", *_results(stored, now, chosen)),
+                              ("axis", *_table("axis", ("method",), (stored.axis, now.axis), chosen)),
+                              ("curves", *_curves((_drawn(stored), _drawn(now)), chosen)),
+                              ("findings", *_findings(stored, now, chosen)), ("maps", *_maps(stored, now, chosen)),
+                              ("planes", *_planes(stored, now, chosen))):
         compared[name], found = count, found + rows
     return Reproduction(compared, tuple(found), tuple(causes(stored, now)), chosen)
 
@@ -177,21 +184,73 @@ def _results(stored: Run, now: Run, tolerance: Tolerance) -> tuple[int, list[Dif
         if other is None:
             found.append(Difference(where, "present", "absent"))
             continue
-        for part in ("value", "low", "high"):
-            a, b = float(getattr(e, part)), float(getattr(other, part))
+        for part in PARTS:
+            a, b = _float(getattr(e, part)), _float(getattr(other, part))
             if not _same(a, b, tolerance):
                 found.append(Difference(f"{where}: {part}", f"{a:.6g}", f"{b:.6g}", abs(a - b)))
-    return 3 * len(stored.results.estimates), found
+    there = {(e.name, e.rule, e.group, e.unit) for e in stored.results.estimates}
+    found += [Difference(f"results {name} [{rule}] {group}", "absent", "present")
+              for name, rule, group, unit in known if (name, rule, group, unit) not in there]
+    return len(PARTS) * len(stored.results.estimates), found
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _same(a: float, b: float, tolerance: Tolerance) -> bool:
-    return (math.isnan(a) and math.isnan(b)) or abs(a - b) <= tolerance.absolute + tolerance.relative * abs(a)
+    near = abs(a - b) <= tolerance.absolute + tolerance.relative * abs(a)
+    return a == b or (math.isnan(a) and math.isnan(b)) or near
 
 
-def _findings(stored: Run, now: Run) -> tuple[int, list[Difference]]:
-    known = {f.code: f.outcome for f in now.findings}
-    return len(stored.findings), [Difference(f"finding {f.code}", f.outcome, known.get(f.code, "absent"))
-                                  for f in stored.findings if known.get(f.code) != f.outcome]
+def _drawn(run: Run) -> dict[str, Sequence[float]]:
+    """Every curve of the results and every deletion curve of a map, by name and column."""
+    found: dict[str, Sequence[float]] = {f"{name}: {column}": values for name, curve in run.results.curves.items()
+                                         for column, values in curve.items()}
+    for curve in (curve for case in map(str, run.cases["case"]) for curve in run.curves(case)):
+        name = f"{curve.case} {curve.target} {curve.method} {curve.metric}"
+        found |= {f"{name}: fraction": curve.fraction, f"{name}: left": curve.left}
+    return found
+
+
+def _curves(both: tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]], tolerance: Tolerance
+            ) -> tuple[int, list[Difference]]:
+    old, new = both
+    found = [Difference(f"curve {name}", *(("present", "absent") if name in old else ("absent", "present")))
+             for name in sorted(old.keys() ^ new.keys())]
+    for name in (name for name in old if name in new):
+        a, b = old[name], new[name]
+        if len(a) != len(b):
+            found.append(Difference(f"curve {name}", f"{len(a)} points", f"{len(b)} points"))
+            continue
+        found += [Difference(f"curve {name}, point {i}", f"{x:.6g}", f"{y:.6g}", abs(x - y))
+                  for i, (x, y) in enumerate(zip(a, b, strict=True)) if not _same(x, y, tolerance)]
+    return sum(map(len, old.values())), found
+
+
+def _findings(stored: Run, now: Run, tolerance: Tolerance) -> tuple[int, list[Difference]]:
+    """Outcome and statement of every check."""
+    old, new = ({f.code: f for f in run.findings} for run in (stored, now))
+    found = [Difference(f"finding {code}", old[code].outcome if code in old else "absent",
+                        new[code].outcome if code in new else "absent")
+             for code in dict.fromkeys([*old, *new])
+             if code not in old or code not in new or old[code].outcome != new[code].outcome]
+    found += [Difference(f"finding {code}: statement", old[code].statement, new[code].statement)
+              for code in old if code in new and not _alike(old[code].statement, new[code].statement, tolerance)]
+    return 2 * len(old), found
+
+
+def _alike(first: str, second: str, tolerance: Tolerance) -> bool:
+    """The same words, and numbers that are the same within the tolerance or one unit of their last digit.
+
+    The time at which something was set down is another one in every run.
+    """
+    first, second = TIME.sub("", first), TIME.sub("", second)
+    if NUMBER.sub("#", first) != NUMBER.sub("#", second):
+        return False
+    pairs = zip(NUMBER.findall(first), NUMBER.findall(second), strict=True)
+    return all(a == b or ("." in a and abs(float(a) - float(b)) <= 1.001 * 10.0**-len(a.partition(".")[2]))
+               or _same(float(a), float(b), tolerance) for a, b in pairs)
 
 
 def _maps(stored: Run, now: Run, tolerance: Tolerance) -> tuple[int, list[Difference]]:
@@ -208,6 +267,22 @@ def _maps(stored: Run, now: Run, tolerance: Tolerance) -> tuple[int, list[Differ
             size = _apart(*(run.map(case, entry.target, entry.method) for run in (stored, now)))
             if size > tolerance.maps:
                 found.append(Difference(where, "as stored", f"differs by {size:.3g} of its largest magnitude", size))
+    return count, found
+
+
+def _planes(stored: Run, now: Run, tolerance: Tolerance) -> tuple[int, list[Difference]]:
+    """What the model answered in pixels, and its reference."""
+    found, count = [], 0
+    here = set(map(str, now.cases["case"]))
+    for case in map(str, stored.cases["case"]) if stored.pictured else ():
+        old, new = stored.planes(case), now.planes(case) if case in here else {}
+        count += len(old)
+        found += [Difference(f"plane {case} {name}", *(("present", "absent") if name in old else ("absent", "present")))
+                  for name in sorted(old.keys() ^ new.keys())]
+        for name, size in ((name, _apart(old[name], new[name])) for name in old if name in new):
+            if size > tolerance.maps:
+                told = f"differs by {size:.3g} of its largest magnitude"
+                found.append(Difference(f"plane {case} {name}", "as stored", told, size))
     return count, found
 
 

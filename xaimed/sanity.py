@@ -8,7 +8,7 @@ Radiol AI 3:e200267: two unrelated maps with one blob each can already have an S
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -43,6 +43,28 @@ class Explainer(Protocol):
 
     def attribute(self, scene: Scene) -> Found:
         """The map of one scene."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A method some of whose maps of the trained network are there already. maps: by case and target of the scene."""
+
+    method: Explainer
+    maps: Mapping[tuple[str, str], Found]
+
+    @property
+    def name(self) -> str:
+        """The method's."""
+        return self.method.name
+
+    def attribute(self, scene: Scene) -> Found:
+        """The map of one scene with the weights as they are now."""
+        return self.method.attribute(scene)
+
+    def trained(self, scene: Scene) -> Found:
+        """The map of one scene with the trained weights, which are those that the network has."""
+        known = self.maps.get((scene.case, scene.target))
+        return self.attribute(scene) if known is None else known
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,8 @@ def gate(scenes: Sequence[Scene], method: Explainer, seed: int = 0, rules: Gate 
         raise InputError("the scenes have different networks; expected one: run the gate once for each")
     if len(scenes) < ENOUGH:
         return _not_assessed(method, seed, f"{len(scenes)} scenes; the gate needs {ENOUGH} or more")
-    trained = [_plane(scene, method, rules) for scene in scenes]
+    first = method.trained if isinstance(method, Known) else method.attribute
+    trained = [plane(first(scene).values, scene.tissue.cpu().numpy(), rules.grid) for scene in scenes]
     usable = [i for i, found in enumerate(trained) if found.contrast]
     kept, planes = [scenes[i] for i in usable], [trained[i] for i in usable]
     least = max(2, rules.cases)

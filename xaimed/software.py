@@ -8,6 +8,9 @@ from pathlib import Path
 
 import xaimed
 
+# Packages that a result depends on.
+NEEDED = ("xaimed", "torch", "torchvision", "numpy", "opencv-python-headless", "scipy", "scikit-image")
+
 
 def code_digest() -> str:
     """sha256 (hex) over the names and bytes of all Python files of the package."""
@@ -23,7 +26,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     out = {"python": platform.python_version()}
-    for name in ("xaimed", "torch", "torchvision", "numpy", "opencv-python-headless", "scipy", "scikit-image"):
+    for name in NEEDED:
         try:
             out[name] = version(name)
         except PackageNotFoundError:

@@ -325,7 +325,8 @@ def proportion(name: str, hits: Array, trials: Array, patients: Sequence[str], d
         low, high = percentile(draws.run(patients, lambda w: ratio(w @ hits, w @ trials)))
         how = draws.text
         if low == high:
-            low, high, how = *wilson(min(value, 1.0) * clusters, clusters), f"Wilson on {clusters} patients"
+            low, high = wilson(min(value, 1.0) * clusters, clusters)
+            how = f"Wilson on {clusters} patient{'s' * (clusters != 1)}"
     return Estimate(name, value, low, high, numerator=top, denominator=bottom, interval=how)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "MapEntry", "Run", "Store", "partial_path"]
 
+GROUP = "maps.zarr/zarr.json"  # what says that the folder is a group, and of tables that no case has a map
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # Tasks whose reference is a label of the whole image.
 IMAGE_TASKS = ("classification", "multilabel", "anomaly", "energy", "discrimination")
@@ -202,8 +203,7 @@ class Store:
         files = {name: ledger.sha256_file(self._partial / name) for name in kept}
         maps = self._partial / "maps.zarr"
         files |= {f"maps.zarr/{case}": tree_digest(maps / case) for case in sorted(self._parts)}
-        if self._given:
-            files["maps.zarr/zarr.json"] = ledger.sha256_file(maps / "zarr.json")
+        files[GROUP] = ledger.sha256_file(self._partial / GROUP)
         end = ledger.append(self._partial / "log.jsonl", "finished", {
             "cases": len(self.done), "files": hashlib.sha256(ledger.canonical(files).encode()).hexdigest()})
         sealed = {**self._final_meta(), "files": files, "log": {"entries": end.index + 1, "head": end.hash}}

@@ -7,6 +7,11 @@ import platform
 import sys
 from typing import Any
 
+from xaimed.software import NEEDED
+
+# They are loaded by others in passing; they build and install packages, and no result depends on them.
+BUILDING = {"setuptools", "pip", "wheel"}
+
 
 def surroundings() -> dict[str, Any]:
     """What run.json holds as `hardware`, `determinism`, `threads` and `components`; nothing names the machine."""
@@ -14,13 +19,18 @@ def surroundings() -> dict[str, Any]:
 
 
 def components() -> list[dict[str, str]]:
-    """Name, version and licence of every installed package of which a module is loaded, by name."""
+    """Name, version and licence of Python and of every installed package that is loaded or needed, by name.
+
+    At the end of an audit more is loaded than at its start. xaimed itself is not among them.
+    """
     from importlib.metadata import metadata, packages_distributions
 
     owners = packages_distributions()
     loaded = {name.partition(".")[0] for name in tuple(sys.modules)}
-    names = sorted({owner for module in loaded for owner in owners.get(module, ())}, key=str.lower)
-    found = []
+    installed = {name for given in owners.values() for name in given}
+    used = {owner for module in loaded for owner in owners.get(module, ())} | (installed & {*NEEDED})
+    names = sorted(used - BUILDING - {"xaimed"}, key=str.lower)
+    found = [{"name": "python", "version": platform.python_version(), "licence": "PSF-2.0"}]
     for name in names:
         told = metadata(name)
         found.append({"name": str(told["Name"]), "version": str(told["Version"]), "licence": _licence(told)})

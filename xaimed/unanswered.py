@@ -109,7 +109,7 @@ def _guarded(estimate: Estimate, everyone: Sequence[Answers], asked: Asked) -> E
     if not turned:
         return estimate
     missing = [int((~a.given).sum()) for a in (first, other)]
-    return replace(estimate, rule=f"margin {asked.margin:g} set beforehand: non-inferiority NOT ASSESSED: {missing[0]} "
+    return replace(estimate, rule=f"margin {asked.margin:g} as declared: non-inferiority NOT ASSESSED: {missing[0]} "
                    f"outputs of {first.name} and {missing[1]} of {other.name} are missing among {len(asked.truth)} "
                    "cases, and the answer turns with what they would have been")
 

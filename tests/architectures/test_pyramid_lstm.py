@@ -52,6 +52,25 @@ def test_a_convolutional_lstm_is_a_loop_over_planes_either_way() -> None:
         assert found == pytest.approx(loop(lstm, planes[1].numpy()[order])[order], abs=1e-12)
 
 
+def test_the_gradient_of_a_sweep_fills_no_stack_for_each_plane() -> None:
+    torch.manual_seed(0)
+    lstm, sizes = ConvLSTM(1, 2, 3), (1, 32, 1, 4, 4)
+    planes = torch.rand(sizes, requires_grad=True)
+    states = lstm(planes)
+    seen, kinds = [states.grad_fn], set()
+    while seen:
+        node = seen.pop()
+        if node is not None and node not in kinds:
+            kinds.add(node)
+            seen += [other for other, _ in node.next_functions]
+    names = [node.name() for node in kinds]
+    assert not any(name.startswith(("SelectBackward", "SliceBackward")) for name in names), "quadratic in the planes"
+    # The same as finite differences say.
+    lstm.double()
+    small = torch.rand(1, 3, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lstm, (small,))
+
+
 def test_the_six_sweeps_run_along_three_axes_both_ways() -> None:
     torch.manual_seed(0)
     six = SixSweeps(2, 3, 3).double()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.example_run import example_run as make
+from tests.table_runs import table_run
 from xaimed import ledger
 from xaimed.checks import near_duplicates, plan_first, probes, reused_cases
 from xaimed.checks.near_duplicates import difference_hash, near_pairs
@@ -52,6 +53,15 @@ def test_the_plan_stands_in_the_log_before_the_first_case(tmp_path: Path) -> Non
     assert plan_first.ask(Run.open(run.path)).outcome == "fail"
 
 
+def test_a_plan_for_outputs_that_were_there_is_as_declared(tmp_path: Path) -> None:
+    run = table_run(tmp_path / "run")
+    found = plan_first.ask(run)
+    assert found.outcome == "NOT ASSESSED"
+    assert "as declared" in found.statement
+    told = next(f for f in run.findings if f.code == "XM102").statement
+    assert "0.5 was given to the audit;" in told
+
+
 def test_a_broken_log_proves_nothing(tmp_path: Path) -> None:
     run = Run.open(make(tmp_path))
     log = run.path / "log.jsonl"
@@ -62,18 +72,21 @@ def test_a_broken_log_proves_nothing(tmp_path: Path) -> None:
 def test_the_ledger_counts_audits_and_other_models(tmp_path: Path, example_run: Path) -> None:
     for selection, model in (("s", "m1"), ("s", "m2"), ("other", "m3"), ("s", "m2")):
         note_use(tmp_path, selection, model, "run")
-    assert used_before(tmp_path, "s", "m1") == {"audits": 3, "models": 1}
-    assert used_before(tmp_path, "s", "m9") == {"audits": 3, "models": 2}
-    assert used_before(tmp_path, "new", "m1") == {"audits": 0, "models": 0}
+    assert used_before(tmp_path, "s", "m1") == {"audits": 3, "models": 1, "entries": 4}
+    assert used_before(tmp_path, "s", "m9") == {"audits": 3, "models": 2, "entries": 4}
+    assert used_before(tmp_path, "new", "m1") == {"audits": 0, "models": 0, "entries": 4}
+    assert used_before(tmp_path / "elsewhere", "s", "m1") == {"audits": 0, "models": 0, "entries": 0}
     assert len(ledger.read(tmp_path / NAME)) == 4
     run = Run.open(example_run)
     for reuse, outcome in ((None, "NOT ASSESSED"), ({"audits": 3, "models": 0}, "pass"),
+                           ({"audits": 0, "models": 0, "entries": 0}, "NOT ASSESSED"),
+                           ({"audits": 0, "models": 0, "entries": 4}, "pass"),
                            ({"audits": 3, "models": 2}, "concern")):
         run.meta = {**run.meta, "reuse": reuse}
         assert reused_cases.ask(run).outcome == outcome
 
 
-@pytest.mark.parametrize(("shift", "outcome"), [(0.0, "pass"), (0.9, "concern")])
+@pytest.mark.parametrize(("shift", "outcome"), [(0.0, "NOT ASSESSED"), (0.9, "concern")])
 def test_scores_that_cross_the_operating_point_under_a_probe(tmp_path: Path, example_run: Path, shift: float,
                                                              outcome: str) -> None:
     shutil.copytree(example_run, tmp_path / "run")

@@ -193,6 +193,17 @@ def test_plausibility_is_apart() -> None:
     assert changed["explainability"] == one["explainability"]
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_pointing_game_that_no_draw_changes_has_wilsons_interval(value: float) -> None:
+    points = [row(f"c{i:03d}", "a", "pointing_game", value) for i in (0, 4, 8)]
+    run = run_of([*drawn_scores({"a": 0.5}), *points])
+    people = run.cases[run.cases["case"].isin(["c000", "c004", "c008"])]["patient"].nunique()
+    one = axis(run, FEW).iloc[0]
+    edge = 1.959964**2 / (people + 1.959964**2)
+    low, high = (0.0, edge) if value == 0 else (1 - edge, 1.0)
+    assert (one["plausibility_low"], one["plausibility_high"]) == pytest.approx((low, high), abs=1e-5)
+
+
 def test_the_draws_are_those_of_the_accuracy() -> None:
     # A skill that is each image's own score moves with the AUC from draw to draw; a constant one does not.
     run = run_of([])

@@ -120,9 +120,19 @@ def test_holm_is_that_of_statsmodels() -> None:
 def test_non_inferiority_reads_the_lower_limit(low: float, high: float, words: str) -> None:
     found = non_inferiority(Estimate("difference", (low + high) / 2, low, high), 0.05)
     assert words in found.rule
-    assert "margin 0.05 set beforehand" in found.rule
+    assert "margin 0.05 as declared" in found.rule
     with pytest.raises(InputError, match="margin"):
         non_inferiority(found, 0.0)
+
+
+def test_a_difference_that_no_draw_changes_has_no_interval_of_width_0() -> None:
+    """Without a count of trials there is none; with it, Tango's for no discordant pair: z^2 / (n + z^2)."""
+    draws = Resampling.of(ALONE, 50, 0)
+    for trials in (0, 3):
+        found, p = paired("nothing", lambda w: np.zeros(len(w)), ALONE, draws, trials)
+        assert (found.value, p) == (0, 1)
+        edge = 1.959964**2 / (3 + 1.959964**2) if trials else math.nan
+        assert (found.low, found.high) == pytest.approx((-edge, edge), abs=1e-5, nan_ok=True)
 
 
 def test_any_measure_can_be_compared_on_the_same_draws() -> None:

@@ -34,6 +34,7 @@ def test_the_interval_decides_where_it_is_asked(limit: float, on: str, answer: s
     found = judgements_of(plan(name="image AUC malignant", at_least=limit, on=on), RESULTS)
     assert found[0].answer == answer
     assert "0.800 (0.720 to 0.880, DeLong; 30 of 100 images)" in found[0].statement
+    assert found[0].statement.endswith("by its value alone: its interval holds the limit") == (on == "value")
     assert f"at least {limit:g}" in found[0].statement
 
 

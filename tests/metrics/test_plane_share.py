@@ -14,6 +14,7 @@ from torch import Tensor
 from tests.contracts.scene import corner_scene
 from xaimed.metrics.explained import Explained
 from xaimed.metrics.plane_share import PlaneShare
+from xaimed.metrics.removal import Removal
 
 
 def view(image: Tensor, weight: Tensor) -> Explained:
@@ -63,3 +64,19 @@ def test_one_plane_no_gradient_and_a_black_image_have_no_share() -> None:
     given_view = view(torch.rand(1, 2, 4, 4), torch.ones(1, 2, 4, 4))
     scene = replace(given_view.scene, score=lambda images: images.detach().flatten(1).sum(dim=1))
     assert PlaneShare()(replace(given_view, scene=scene)) == {}
+
+
+def test_all_maps_of_a_scene_share_one_gradient() -> None:
+    draw = torch.Generator().manual_seed(3)
+    plain = view(torch.rand(1, 3, 4, 5, generator=draw), torch.randn(1, 3, 4, 5, generator=draw))
+    asked: list[int] = []
+
+    def score(images: Tensor) -> Tensor:
+        asked.append(len(images))
+        return plain.scene.score(images)
+
+    scene = replace(plain.scene, score=score)
+    shared = Removal(scene)
+    found = [PlaneShare()(replace(plain, scene=scene, shared=shared, values=plain.values + k)) for k in range(4)]
+    assert asked == [1]
+    assert found == [PlaneShare()(plain)] * 4

@@ -162,11 +162,43 @@ def judged_run(lost: int, condition: str) -> Run:
     return run
 
 
-@pytest.mark.parametrize(("lost", "outcome"), [(0, "pass"), (7, "concern")])
+def estimated(measure: tuple[float, float], flips: float, control: tuple[float, float] | None = None) -> Run:
+    """A run whose sensitivity 0.9 did not change under blur, within these limits; control: those of the control."""
+    rows = [Estimate(LESIONS, 0.9, 0.85, 0.95, group="probe=blur:0.1"),
+            Estimate(CHANGE + LESIONS, 0.0, *measure, group="probe=blur:0.1"),
+            Estimate(FLIPS, 0.0, 0.0, flips, group="probe=blur:0.1", denominator=90.0)]
+    if control is not None:
+        rows += [Estimate(LESIONS, 0.5, 0.4, 0.6, group="probe=random_weights:all"),
+                 Estimate(CHANGE + LESIONS, -0.4, *control, group="probe=random_weights:all")]
+    names = ["blur:0.1", *(["random_weights:all"] if control else [])]
+    said = pd.DataFrame({"case": "c", "condition": names, "target": "d0", "label": "m", "score": 0.5, "x0": NAN})
+    run = SimpleNamespace(predictions=said, scores=scored([]).reindex(columns=["case", "target", "method", "metric",
+                          "condition", "seed", "value"]), plan={}, meta={}, results=Results(tuple(rows)))
+    return cast(Run, run)
+
+
+@pytest.mark.parametrize(("measure", "flips", "control", "outcome"), [
+    ((-0.05, 0.05), 0.04, None, "pass"), ((-0.793, 0.793), 0.04, None, "NOT ASSESSED"),
+    ((-0.05, 0.05), 0.79, None, "NOT ASSESSED"), ((NAN, NAN), 0.04, None, "NOT ASSESSED"),
+    ((-0.05, 0.05), 0.04, (-0.5, -0.3), "pass"), ((-0.05, 0.05), 0.04, (-0.9, 0.1), "NOT ASSESSED"),
+    ((-0.2, -0.01), 0.04, None, "concern")])
+def test_a_pass_rules_harm_out(measure: tuple[float, float], flips: float, control: tuple[float, float] | None,
+                               outcome: str) -> None:
+    assert check.ask(estimated(measure, flips, control)).outcome == outcome
+
+
+def test_the_control_names_only_the_measures_that_are_worse() -> None:
+    run = judged_run(10, "random_weights:all")
+    said, table = probe_control.ask(run), probes.measures(run)
+    for row in table[table["change"].notna()].assign(worse=probes.worse(table)).itertuples():
+        assert (f"{row.measure} {row.clean:.3f} to" in said.statement) == row.worse
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(0, "NOT ASSESSED"), (7, "concern")])
 def test_the_check_of_the_answers(lost: int, outcome: str) -> None:
     found = check.ask(judged_run(lost, "blur:0.1"))
     flipped = lost > 0
-    assert found.outcome == ("concern" if flipped else outcome)
+    assert found.outcome == outcome  # ten patients do not rule harm out
     assert ("lesion sensitivity at the operating point -0.700" in found.statement) == flipped
     assert probe_control.ask(judged_run(lost, "blur:0.1")).outcome == "NOT ASSESSED"
 

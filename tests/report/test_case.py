@@ -55,7 +55,7 @@ def test_weak_detections_are_counted_not_listed(busy: Run) -> None:
 
 def test_only_what_counts_or_was_explained_is_drawn(busy: Run) -> None:
     pair = next(block for block in case_document(busy, "ex001").blocks if isinstance(block, Gallery))
-    assert pair.panels[1].picture.alt.endswith("with 4 boxes")
+    assert pair.panels[1].picture.alt.endswith("with 4 boxes; scale bar 20 mm")
 
 
 def test_fills_stand_side_by_side_in_words(busy: Run) -> None:

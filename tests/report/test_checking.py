@@ -51,7 +51,7 @@ def test_an_untouched_report_is_unchanged(plain: Path, capsys: pytest.CaptureFix
     assert "no signature" in said(capsys)
     assert main(["verify", report, "--run", str(plain)]) == 0
     out = said(capsys)
-    assert "printed numbers" in out
+    assert "every page's text against the report made again" in out
     assert "7 attachments" in out
 
 
@@ -175,6 +175,53 @@ def test_a_report_is_not_signed_twice_nor_written_over(signed: Path, key: Path,
         assert "signed already" in error
         assert error.count("\n") == 1
     assert (signed / "report.pdf").read_bytes() == before
+
+
+def test_a_run_that_was_changed_gets_no_report_and_no_signature(key: Path, tmp_path: Path,
+                                                                capsys: pytest.CaptureFixture[str]) -> None:
+    path = make(tmp_path, 1)
+    findings = path / "findings.json"
+    findings.write_text(findings.read_text().replace('"concern"', '"pass"'))
+    for options in (["--sign", str(key), "--password-file", str(key.parent / "pw.txt")], []):
+        assert main(["report", str(path), "--no-cases", *options]) == 2
+        error = capsys.readouterr().err
+        assert "findings.json: changed" in error
+        assert error.count("\n") == 1
+    assert not (path / "report.pdf").exists()
+
+
+def test_a_report_that_prints_other_numbers_than_its_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    """Every stored number still stands somewhere in the text, and all files and digests fit."""
+    path = make(tmp_path, 2)
+    with monkeypatch.context() as forged:
+        forged.setattr("xaimed.report.sections.decision.measured", lambda e: "0.999 (0.990 to 1.000)")
+        assert main(["report", str(path), "--no-cases"]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(path / "report.pdf"), "--run", str(path)]) == 1
+    out = said(capsys)
+    assert "does not say what the run gives when it is made again" in out
+    assert out.count("report.pdf: page") == 1
+
+
+def test_a_report_of_other_code_is_checked_by_its_numbers_and_says_so(plain: Path, monkeypatch: pytest.MonkeyPatch
+                                                                      ) -> None:
+    monkeypatch.setattr("xaimed.report.redrawing.code_digest", lambda: "0" * 64)
+    monkeypatch.setattr("xaimed.report.checking.model_card", lambda run: "<worded otherwise>")
+    found = check_report(plain / "report.pdf", Run.open(plain))
+    assert found.problems == ()
+    assert "not made again: it was written by another version of xaimed" in found.checked[-1]
+
+
+def test_an_untouched_case_page_is_unchanged_and_that_of_another_run_is_not(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = make(tmp_path / "a", 2), make(tmp_path / "b", 3)
+    assert main(["report", str(first), "--case", "ex001"]) == 0
+    page = str(first / "cases" / "ex001.pdf")
+    assert main(["verify", page, "--run", str(first)]) == 0
+    capsys.readouterr()
+    assert main(["verify", page, "--run", str(second)]) == 1
+    assert "log head is not" in said(capsys)
 
 
 def test_options_of_signing_want_a_key(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:

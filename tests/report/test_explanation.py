@@ -78,3 +78,25 @@ def test_the_metrics_of_many_methods_are_cut_into_tables_of_few(run: Run) -> Non
     cells = [row[1:] for t in tables for row in t.rows if str(row[0]).startswith("Pointing game")]
     assert [str(cell).split()[0] for row in cells for cell in row] == [compact(medians[name]) for name in names]
     assert [bool(t.note) for t in tables] == [False, False, True]
+
+
+def told(run: Run) -> str:
+    return " ".join(block.text for block in section(run) if isinstance(block, Text))
+
+
+def test_the_section_says_how_many_cases_were_explained_and_why(run: Run) -> None:
+    total = len(run.cases)
+    maps = run.scores[(run.scores["method"] != "") & (run.scores["condition"] == "clean")]
+    kept = sorted(set(maps["case"]) - {""})[:2]
+    run.__dict__["scores"] = run.scores[run.scores["case"].isin([*kept, ""])]
+    run.__dict__["plan"] = {**run.plan, "explaining": {**run.plan.get("explaining", {}), "cases": 2, "targets": 1}}
+    text = told(run)
+    assert f"2 of {total} cases were explained." in text
+    assert "at most 2 (explaining.cases), evenly spread" in text
+    assert f"judged on all {total}" in text
+    assert "Of each at most 1 target was explained" in text
+
+
+def test_it_says_nothing_of_a_bound_where_there_is_none(run: Run) -> None:
+    run.__dict__["plan"] = {**run.plan, "explaining": {**run.plan.get("explaining", {}), "cases": 0}}
+    assert "explaining.cases" not in told(run)

@@ -11,7 +11,7 @@ from xaimed.report.blocks import Table
 from xaimed.report.panels import unit_of
 from xaimed.report.sections.analysis_plan import _counted, _missing
 from xaimed.report.sections.intended_use import locked
-from xaimed.report.sections.structure import _shares, plane_name, share_words
+from xaimed.report.sections.structure import _shares, plane_name, section, share_words
 from xaimed.stats import Estimate, Results
 
 JUDGING = {"hit_rules": ["IoU >= 0.5"], "positive": "membrane"}
@@ -79,3 +79,19 @@ def test_the_split_of_a_case_in_words() -> None:
     assert share_words(stack, ["cell"], "segmentation") == (
         "cell: |gradient x input| falls by 0.200 on slice -1, 0.500 on the slice that is segmented, 0.300 on slice +1.")
     assert share_words(stack, ["other"], "segmentation") == ""
+
+
+def test_the_sweeps_are_read_in_their_order_and_sum_up() -> None:
+    terms = {"bias": -0.5, "sum": 2.25, "x+": 0.6, "x-": 0.4, "y+": 0.5, "y-": 0.3, "z+": 0.35, "z-": 0.6}
+    words = share_words({("cell", "", f"sweep {name}"): value for name, value in terms.items()}, ["cell"],
+                        "segmentation")
+    assert words.replace("\u00a0", " ").replace("\u2212", "-") == (
+        "cell: the mean logit over the found mask, 2.250, is the sum of what the last layer's sweeps add, z+ 0.350, "
+        "z- 0.600, y+ 0.500, y- 0.300, x+ 0.600, x- 0.400, bias -0.500.")
+    assert sum(value for name, value in terms.items() if name != "sum") == pytest.approx(terms["sum"])
+    found = tuple(Estimate(f"sweep {name}", value, value, value) for name, value in sorted(terms.items()))
+    scores = pd.DataFrame({"case": [], "metric": [], "condition": [], "value": []})
+    run = SimpleNamespace(results=Results(found, {}), scores=scores, meta={})
+    (table,) = [block for block in section(run) if isinstance(block, Table)]  # type: ignore[arg-type]
+    assert [row[0] for row in table.rows] == [f"Sweep {name}" for name in (
+        "z+", "z-", "y+", "y-", "x+", "x-", "bias", "sum")]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,8 @@ from xaimed.report.sections import crosswalk as crosswalk_section
 from xaimed.report.sections import failure_modes as modes_section
 from xaimed.report.write import write_reports
 from xaimed.run import Run
+from xaimed.stats import Estimate, Results
+from xaimed.types import Finding
 
 
 def test_every_failure_mode_names_checks_that_exist_and_every_check_stands_in_one() -> None:
@@ -63,6 +68,24 @@ def test_what_nobody_set_down_is_not_held(example_run: Path) -> None:
     assert not {name for name in known if name.startswith("scope.")}
     assert {"run.log", "run.estimates", "run.pictured"} <= known
     assert "signature.people" not in known
+
+
+def test_what_was_tried_without_a_result_is_not_held(example_run: Path) -> None:
+    """Suppressed cells, a gate without an answer and a line that was not fitted meet nothing."""
+    run = Run.open(example_run)
+    nan = math.nan
+    cell = Estimate("image AUC malignant", 0.8, 0.7, 0.9, group="site=A")
+    line = [Estimate(f"calibration {name}", 1.0, 0.8, 1.2) for name in ("slope", "intercept")]
+    judged = [f for f in run.findings if f.code != "XM501"] + [Finding("XM501", "", "low", "pass", "", {})]
+    run.results, run.findings = Results((cell, *line)), tuple(judged)
+    names = {"run.groups", "run.calibration", "run.gate", "run.estimates"}
+    assert names <= held(run)
+    run.results = Results(tuple(replace(e, value=nan, low=nan, high=nan) for e in (cell, *line)))
+    run.scores = run.scores.assign(value=run.scores["value"].mask(run.scores["metric"] == "gate"))
+    assert not names & held(run)
+    run.results = Results((cell,))
+    run.findings = (Finding("XM501", "", "low", "NOT ASSESSED", "", {}),)
+    assert "run.groups" not in held(run)
 
 
 def test_the_pages_of_the_crosswalk_are_those_of_the_headings(reported: Run) -> None:
@@ -155,4 +178,7 @@ def test_components_are_of_loaded_packages_only() -> None:
     assert known["numpy"] == version("numpy")
     assert "pytest" in known
     assert "streamlit" in known or "streamlit" not in sys.modules
+    assert known["python"] == platform.python_version()
+    assert known["scikit-image"] == version("scikit-image")
+    assert not {"setuptools", "pip", "wheel", "xaimed"} & {*known}
     assert found["hardware"]["cores"] >= 1

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -82,8 +83,10 @@ def test_two_models_stand_side_by_side(tabled: Run) -> None:
     assert len(table.rows) == len({(e.name, e.rule) for e in kept if e.group == "model=old"})
 
 
-def test_a_run_of_one_model_has_no_comparison(example_run: Path) -> None:
-    assert comparison.section(Run.open(example_run)) == []
+def test_a_run_of_one_model_says_that_nothing_was_compared(example_run: Path) -> None:
+    heading, text = comparison.section(Run.open(example_run))
+    assert heading == Heading("Comparison")
+    assert cast(Text, text).text.startswith("NOT ASSESSED: this run judged one model")
 
 
 def test_what_was_not_given_is_said(tabled: Run) -> None:

@@ -74,6 +74,28 @@ def test_filters_keep_what_they_say(run: Run) -> None:
     assert worklist.outcomes_of(table) == ["clear", "false positive", "found", "missed lesion"]
 
 
+@pytest.mark.parametrize(("classes", "below"), [(["benign", "malignant"], "benign"),
+                                                (["benign", "normal", "malignant"], "not malignant")])
+def test_one_scored_class_is_said_from_the_operating_point_on(classes: list[str], below: str) -> None:
+    nan = float("nan")
+    box = {"x0": nan, "y0": nan, "x1": nan, "y1": nan}
+    known = [("a", "malignant", 0.9), ("b", "malignant", 0.4), ("c", "benign", 0.5), ("d", "benign", 0.1)]
+    tables = SimpleNamespace(
+        path=Path("drawn"), plan={"judging": {"positive": "malignant"}},
+        meta={"model": {"task": "classification", "classes": classes, "operating_point": 0.5}},
+        cases=pd.DataFrame([{"case": c, "label": x, "patient": c} for c, x, _ in known]),
+        truth=pd.DataFrame([{"case": c, "target": "t0", "label": x, **box} for c, x, _ in known]),
+        predictions=pd.DataFrame([{"case": c, "condition": "clean", "target": "malignant", "label": "malignant",
+                                   "score": s, **box} for c, _, s in known]),
+        scores=pd.DataFrame(columns=["case", "target", "method", "metric", "condition", "seed", "value"]))
+    table = worklist.worklist(tables)  # type: ignore[arg-type]
+    assert list(table["says"]) == ["malignant", below, "malignant", below]
+    assert list(table["outcome"]) == ["right class", "wrong class, missed", "wrong class, false positive",
+                                      "right class"]
+    assert (list(table["missed"]), list(table["false_positives"])) == ([0, 1, 0, 0], [0, 0, 1, 0])
+    assert list(worklist.ordered(table)["case"])[:2] == ["b", "c"]
+
+
 def test_a_classifier_is_judged_by_its_class() -> None:
     nan = float("nan")
     box = {"x0": nan, "y0": nan, "x1": nan, "y1": nan}

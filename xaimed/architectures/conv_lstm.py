@@ -30,11 +30,13 @@ class ConvLSTM(nn.Module):
         entering, carrying = self.gates.weight.split([self.inputs, self.hidden], dim=1)
         # What the planes give does not depend on the state: one convolution for all.
         entered = self._convolved(planes.flatten(0, 1), entering, self.gates.bias).unflatten(0, (batch, length))
+        # Taken apart at once: the gradient of one plane at a time would fill a stack of zeros for each.
+        gates_of = entered.unbind(1)
         order = range(length - 1, -1, -1) if self.reverse else range(length)
         states: list[Tensor] = []
         cell: Tensor | None = None
         for t in order:
-            gates = entered[:, t]
+            gates = gates_of[t]
             if states:
                 gates = gates + self._convolved(states[-1], carrying, None)
             state, cell = _step(gates, cell)

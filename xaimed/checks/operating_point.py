@@ -10,6 +10,7 @@ from xaimed.checks.check import Check, Reply
 if TYPE_CHECKING:
     from xaimed.run import Run
 
+BY = {"as it was given to the audit": "was given to the audit"}
 VALIDATION = ("val", "validation")
 
 
@@ -24,7 +25,8 @@ def ask(run: Run) -> Reply:
     if point is None:
         return Reply("fail", "The model has no operating point, so nothing was fixed before the test.", facts)
     if not chosen:
-        return Reply("NOT ASSESSED", f"The operating point {point:.4g} comes with the model; on which data it was "
+        origin = str(model.get("operating_point_by") or "comes with the model")
+        return Reply("NOT ASSESSED", f"The operating point {point:.4g} {BY.get(origin, origin)}; on which data it was "
                      "chosen is not stated.", facts)
     origin = model["training"].get("dataset")
     if origin and origin != run.meta.get("data", {}).get("name") and chosen in VALIDATION:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def ask(run: Run) -> Reply:
-    """fail: the plan is another than the one in the log's first entry, or a case came before it."""
+    """fail: the plan is another than the one in the log's first entry, or a case came before it.
+
+    NOT ASSESSED for a run from tables, whose outputs existed before any plan of this tool.
+    """
     try:
         entries = run.log_entries()
     except StoreError as problem:
@@ -29,6 +32,10 @@ def ask(run: Run) -> Reply:
                      f"{str(first.facts.get('plan'))[:16]}...: it was changed after the start.", facts)
     if "case" in events[:events.index("started")]:
         return Reply("fail", "A case was judged before the plan was set down.", facts)
+    if not run.pictured:
+        return Reply("NOT ASSESSED", f"The plan (SHA-256 {digest[:16]}...) is unchanged since {first.time}. The run "
+                     "was made from tables of outputs that were there before it: its limits and margins are as "
+                     "declared, and that they came first cannot be shown.", facts)
     return Reply("pass", f"The plan (SHA-256 {digest[:16]}...) stands in the log at {first.time}, before the first "
                  "case, and is unchanged.", facts)
 

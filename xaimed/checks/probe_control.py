@@ -22,7 +22,8 @@ def ask(run: Run) -> Reply:
     if table.empty:
         return Reply("NOT ASSESSED", NONE)
     seen = table[probes.worse(table)]
-    told = [f"{row.measure} {row.clean:.3f} to {row.value:.3f} under {row.condition}" for row in table.itertuples()]
+    told = [f"{row.measure} {row.clean:.3f} to {row.value:.3f} under {row.condition}"
+            for row in (table if seen.empty else seen).itertuples()]
     facts = {"measures": len(table), "worse": len(seen)}
     if seen.empty:
         return Reply("concern", f"The control is shown to be worse in none of {len(table)} measures: {listed(told)}. "

@@ -11,12 +11,19 @@ if TYPE_CHECKING:
 
 
 def ask(run: Run) -> Reply:
-    """concern: other models were audited on the same selection before, by the ledger beside the runs."""
+    """concern: other models were audited on the same selection before, by the ledger beside the runs.
+
+    NOT ASSESSED where no ledger was there before.
+    """
     reuse = run.meta.get("reuse")
     if not isinstance(reuse, dict):
         return Reply("NOT ASSESSED", "No ledger of audits was kept, so how often these cases were used is not known.")
     before, models = int(reuse.get("audits", 0)), int(reuse.get("models", 0))
     facts = {"audits_before": before, "other_models": models}
+    # Runs of earlier versions did not note how long the ledger was.
+    if not reuse.get("entries", 1):
+        return Reply("NOT ASSESSED", "First audit known to this folder: there was no ledger of audits yet, so how "
+                     "often these cases were used elsewhere is not known.", facts)
     text = f"The ledger beside the runs names {before} earlier audits on these cases, of {models} other models"
     if not models:
         return Reply("pass", f"{text}.", facts)

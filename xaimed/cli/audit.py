@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xaimed.cli.asking import expect_place
 from xaimed.errors import InputError, unknown
 from xaimed.types import NAME
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
     from xaimed.data.dataset import Selection
+    from xaimed.metrics.criteria import Verdict
     from xaimed.plan import Plan
     from xaimed.run import Run
 
@@ -59,7 +61,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--dataset-option", action="append", default=[], metavar="KEY=VALUE",
                         help="an option of the dataset's reader (default: those that the model was trained with)")
     parser.add_argument("--plan", metavar="NAME|FILE",
-                        help="quick, full ... or a TOML file (default: quick for detection, else quick-TASK; tables: "
+                        help="quick, full ... or a TOML file (default: quick for detection, else quick-TASK, of some "
+                             "networks quick-TASK-ARCHITECTURE; tables: "
                              "no criteria)")
     parser.add_argument("--out", metavar="RUN", help="the run folder to write (default: runs/MODEL-DATASET-TIME)")
     parser.add_argument("--methods", metavar="A,B", help="attribution methods, in place of the plan's")
@@ -93,13 +96,14 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
                         help="the score from which a case or box counts, set before the test (default: 0.5, and said); "
                              "NAME=SCORE for one model or reader, may be given again")
     tables.add_argument("--margin", type=float, metavar="AUC",
-                        help="margin of non-inferiority in AUC of the first model to the others, set beforehand")
+                        help="margin of non-inferiority in AUC of the first model to the others, as you declare it")
     tables.add_argument("--prevalence", type=float, metavar="SHARE",
                         help="share of positives where the model will be used, for predictive values")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the audit; 0 if every criterion is met, 1 if one is not."""
+    """Carry out the audit; 0 if it is done and no criterion refuses it, 1 if one does or names no measure."""
+    _check_junit(options)
     if options.paper is not None:
         from xaimed.cli.paper import run_paper
 
@@ -130,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
     plan = None if options.plan is None else _plan(options)
     model = load_model(options.model, options.device)
     own = plan is None and options.methods is None
-    plan = plan or _plan(options, plan_for(model.file.task))
+    plan = plan or _plan(options, plan_for(model.file.task, model.file.architecture))
     cases = _cases(options, model, plan)
     plan, left_out = _able(model, cases, plan) if own else (plan, {})
     out = Path(options.out) if options.out else _default_out(model, cases.name)
@@ -143,6 +147,17 @@ def run(options: argparse.Namespace) -> int:
     note_use(*use, out.name)
     reports = write_reports(finished, _explained(finished) if plan.explaining.cases else None)
     return _tell(finished, reports, options)
+
+
+def _check_junit(options: argparse.Namespace) -> None:
+    """What is to be written at the end has a place before the work begins."""
+    if options.junit is None:
+        return
+    if options.reproduce is not None or options.paper is not None or options.all is not None:
+        which = next(name for name in ("reproduce", "paper", "all") if getattr(options, name) is not None)
+        raise InputError(f"--junit with --{which}; expected the audit of one model: JUnit XML holds its criteria and "
+                         "checks")
+    expect_place(options.junit)
 
 
 def _able(model: Model, cases: Selection, plan: Plan) -> tuple[Plan, dict[str, str]]:
@@ -319,15 +334,16 @@ def _tell(run: Run, reports: list[Path], options: argparse.Namespace) -> int:
     from xaimed.metrics.criteria import verdict
 
     outcome = verdict(run)
+    code, meaning = _ending(run, outcome)
     if options.junit is not None:
         options.junit.write_text(junit_text(run), encoding="utf-8")
     if options.json:
         answers = [{"name": j.criterion.name, "endpoint": j.criterion.endpoint, "answer": j.answer,
                     "statement": j.statement} for j in outcome.judgements]
         print(json.dumps({"run": str(run.path), "verdict": outcome.verdict, "overall": outcome.overall,
-                          "exit": outcome.exit_code, "criteria": answers, "checks": {
+                          "exit": code, "criteria": answers, "checks": {
                               f.code: f.outcome for f in run.findings}, "results": run.results.to_json()}))
-        return int(outcome.exit_code)
+        return code
     print(f"verdict    {outcome.verdict}")
     for line in outcome.lines:
         print(f"           {line}")
@@ -344,4 +360,19 @@ def _tell(run: Run, reports: list[Path], options: argparse.Namespace) -> int:
     if "explanations" in run.meta:
         print(f"maps       {run.meta['explanations']}")
     print(f"dashboard  xaimed dashboard {run.path}")
-    return int(outcome.exit_code)
+    if meaning:
+        print(f"exit code  {code}: {meaning}")
+    return code
+
+
+def _ending(run: Run, outcome: Verdict) -> tuple[int, str]:
+    """The exit code, and what it does not mean where it could be taken for an assessment."""
+    names = {found.name for found in run.results.estimates}
+    strange = [repr(j.criterion.name) for j in outcome.judgements if j.criterion.name not in names]
+    if strange:
+        return 1, f"the plan asks for {', '.join(strange)}, and no measure of this run has that name"
+    if not outcome.judgements and not outcome.exit_code:
+        return 0, "done, and nothing was assessed: the plan sets no criteria"
+    if outcome.overall == "NOT ASSESSED" and not outcome.exit_code:
+        return 0, "done, and no primary criterion was assessed"
+    return int(outcome.exit_code), ""

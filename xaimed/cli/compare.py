@@ -31,7 +31,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("earlier", metavar="RUN_A", type=Path, help="the run of the earlier model")
     parser.add_argument("new", metavar="RUN_B", type=Path, help="the run of the new model")
     parser.add_argument("--margin", type=float, metavar="AUC",
-                        help="by how much AUC the new model may be worse, set beforehand (default: the new run's plan)")
+                        help="by how much AUC the new model may be worse, as declared (default: the new run's plan)")
     parser.add_argument("--out", metavar="FILE.pdf", type=Path, help="write the report, and FILE.json beside it")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xaimed.cli.asking import expect_place
 from xaimed.errors import InputError
 from xaimed.junit import junit_text
 from xaimed.report.blocks import Paper
@@ -65,6 +66,8 @@ def _signer(options: argparse.Namespace) -> Signer | None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when all files are written."""
+    if options.junit is not None:
+        expect_place(options.junit)
     cases: list[str] | None = [] if options.no_cases else options.cases
     opened = Run.open(options.run)
     paper: Paper = "us-letter" if options.paper_size == "letter" else "a4"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from xaimed.metrics.evidence import evidence
 from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.roc import Ranking, area, images
-from xaimed.stats import Array, Resampling, auc, percentile, ratio
+from xaimed.stats import Array, Resampling, auc, percentile, ratio, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ AGREED = 0.5
 # What stands for accuracy where no class is right or wrong, the mean over cases.
 IN_PIXELS = {"Dice": "mean Dice", "SSIM": "mean SSIM",
              "target registration error": "mean target registration error (lower is better)"}
+SAME = 1e-9  # an interval narrower than this is none
 UNMEASURED = "not measured"
 KEYS = ["case", "target", "method", "metric"]
 COLUMNS = ("method", "accuracy", "accuracy_low", "accuracy_high", "accuracy_name", "explainability",
@@ -273,7 +274,7 @@ def _weighted(values: Array) -> Callable[[Array], Array]:
 def _row(method: str, gate: str, basis: _Basis) -> dict[str, str | float | int | bool]:
     own = basis.skills[basis.skills["method"] == method]
     skill, accuracy = _mean_of(_by_case(own), basis), basis.accuracy
-    point = _mean_of(basis.plausible[basis.plausible["method"] == method], basis)
+    point = _share_of(basis.plausible[basis.plausible["method"] == method], basis)
     return {"method": method, "accuracy": accuracy.value, "accuracy_low": accuracy.low,
             "accuracy_high": accuracy.high, "accuracy_name": accuracy.name,
             "explainability": skill.value, "explainability_low": skill.low, "explainability_high": skill.high,
@@ -309,6 +310,15 @@ def _mean_of(own: pd.DataFrame, basis: _Basis) -> _Mean:
     drawn = basis.draws.run(patients, lambda w: ratio(w @ values, w.sum(axis=1)))
     low, high = percentile(drawn) if len(set(patients)) > 1 else (math.nan, math.nan)
     return _Mean(float(values.mean()), low, high, len(values), drawn)
+
+
+def _share_of(own: pd.DataFrame, basis: _Basis) -> _Mean:
+    """As _mean_of for values of 0 to 1; where no draw changes the mean, Wilson's interval with patients as trials."""
+    found, people = _mean_of(own, basis), len({basis.owner[str(case)] for case in own["case"]})
+    if not people or not found.high - found.low <= SAME:
+        return found
+    low, high = wilson(found.value * people, people)
+    return replace(found, low=low, high=high)
 
 
 def correlation(a: Array, b: Array) -> float:

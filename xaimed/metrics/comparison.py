@@ -61,13 +61,17 @@ RATES = (0.1, 0.25, 0.5, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class LesionContest:
-    """Step curves by model on the shared cases. rule: how a hit was counted. lesions: how many there are."""
+    """Step curves by model on the shared cases. rule: how a hit was counted.
+
+    lesions: how many there are. ill: patients with one, 0 where that is not known.
+    """
 
     curves: Mapping[str, Steps]
     rule: str
     lesions: int
     patients: Sequence[str]
     draws: Resampling
+    ill: int = 0
 
 
 def compare(contenders: Sequence[Contender], contest: Contest, margin: float | None = None) -> list[Estimate]:
@@ -98,7 +102,7 @@ def compare_lesions(contest: LesionContest) -> list[Estimate]:
     for rate in RATES:
         able = {name: steps for name, steps in contest.curves.items() if steps.end[0] >= rate}
         tested = [paired(f"difference in sensitivity at {rate:g} false positives per image: {one} - {other}",
-                         _gap_at((able[one], able[other]), rate), contest.patients, contest.draws)
+                         _gap_at((able[one], able[other]), rate), contest.patients, contest.draws, contest.ill)
                   for one, other in combinations(able, 2)]
         estimates += [replace(e, unit="lesion", rule=f"{contest.rule}, {e.rule}", denominator=float(contest.lesions))
                       for e in corrected(tested)]
@@ -144,18 +148,20 @@ def _areas(contenders: Sequence[Contender], contest: Contest) -> list[tuple[Esti
         gap = float(areas[i] - areas[j])
         half = quantile(0.95) * math.sqrt(max(0.0, variance)) if variance == variance else math.nan
         limits = percentile(drawn[i] - drawn[j]) if drawn else (gap - half, gap + half)
-        same = bool(np.array_equal(scores[i], scores[j]))
         name = f"difference in image AUC {contest.positive}: {contenders[i].name} - {contenders[j].name}"
         how = contest.draws.text if drawn else "paired DeLong"
-        if not same and not limits[1] - limits[0] > WIDTH:
-            # Different scores whose difference does not vary: too few cases, or both rank all pairs right.
-            limits, how = (math.nan, math.nan), "not defined: no variance can be estimated from these cases"
+        if not limits[1] - limits[0] > WIDTH:
+            # Too few cases, both rank all pairs right, or the same scores: what does not vary has no interval.
+            same = bool(np.array_equal(scores[i], scores[j]))
+            limits, how = (math.nan, math.nan), SAME if same else NOT_VARIED
         found.append((Estimate(name, gap, *limits, rule=f"p by {'Obuchowski' if drawn else 'DeLong'}",
                                denominator=float(len(contest.truth)), interval=how), normal_p(gap, variance)))
     return found
 
 
 WIDTH = 1e-7  # an interval narrower than this is none
+SAME = "not defined: both gave the same score to every image"
+NOT_VARIED = "not defined: no variance can be estimated from these cases"
 
 
 def area_of(scores: Array, truth: Bools) -> Callable[[Array], Array]:
@@ -233,15 +239,21 @@ def _mean_of(values: Array) -> Callable[[Array], Array]:
 
 
 def paired(name: str, difference: Callable[[Array], Array], patients: Sequence[str],
-           draws: Resampling) -> tuple[Estimate, float]:
+           draws: Resampling, trials: int = 0) -> tuple[Estimate, float]:
     """A difference of any two measures with its patient bootstrap, and its two-sided p.
 
     difference: takes row weights (R, n), as in stats.cluster_bootstrap, and returns the R differences; both
-    measures are taken from the same draws, so it is paired. Raises InputError for no rows.
+    measures are taken from the same draws, so it is paired. Where no draw changes it there is no interval; of a
+    difference of shares that is 0, Tango's for `trials` patients. Raises InputError for no rows.
     """
     if not len(patients):
         raise InputError(f"{name}: no rows; expected the cases that both models judged")
     value = float(difference(np.ones((1, len(patients))))[0])
     drawn = draws.run(patients, difference)
-    return Estimate(name, value, *percentile(drawn), rule="p by patient bootstrap", denominator=float(len(patients)),
-                    interval=draws.text), bootstrap_p(drawn) if value == value else math.nan
+    (low, high), how = percentile(drawn), draws.text
+    if high - low <= WIDTH:
+        (low, high), how = (math.nan, math.nan), NOT_VARIED
+        if trials and abs(value) <= WIDTH:
+            (low, high), how = tango(0, 0, trials), f"Tango score, none of {trials} patients changed"
+    return Estimate(name, value, low, high, rule="p by patient bootstrap", denominator=float(len(patients)),
+                    interval=how), bootstrap_p(drawn) if value == value else math.nan

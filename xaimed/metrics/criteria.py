@@ -48,6 +48,7 @@ WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not ap
 KEYS = {"name", "rule", "group", "probe", "at_least", "at_most", "on", "endpoint", "why"}
 ENDPOINTS = ("primary", "secondary")
 PROBE = "probe="
+ALONE = "; by its value alone: its interval holds the limit"
 SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
 
@@ -259,8 +260,10 @@ def judged(criterion: Criterion, results: Results) -> Judgement:
     if answer == "NOT ASSESSED":
         return Judgement(criterion, answer, f"{criterion.name}: {found.interval or 'no number'}", found)
     which = {"low": "the lower limit", "high": "the upper limit", "value": "the value"}[criterion.on]
+    alone = ALONE if criterion.on == "value" and min(found.low, found.high) < criterion.limit <= max(
+        found.low, found.high) else ""
     return Judgement(criterion, answer, f"{note}{worded(found)}; {which} has to be "
-                     f"{criterion.side.replace('_', ' ')} {criterion.limit:g}", found)
+                     f"{criterion.side.replace('_', ' ')} {criterion.limit:g}{alone}", found)
 
 
 def _answer(criterion: Criterion, found: Estimate) -> Answer:

@@ -75,8 +75,8 @@ def non_inferiority(difference: Estimate, margin: float) -> Estimate:
         answer = "superior"
     else:
         answer = "shown" if difference.low > -margin else "inferior" if difference.high < -margin else "not shown"
-    rule = f"margin {margin:g} set beforehand: non-inferiority {answer}" if answer != "superior" else (
-        f"margin {margin:g} set beforehand: non-inferiority shown, and superiority")
+    rule = f"margin {margin:g} as declared: non-inferiority {answer}" if answer != "superior" else (
+        f"margin {margin:g} as declared: non-inferiority shown, and superiority")
     return replace(difference, name=f"non-inferiority, {difference.name}", rule=rule)
 
 

@@ -28,19 +28,12 @@ class PlaneShare:
 
     def __call__(self, view: Explained) -> dict[str, float]:
         """The share of each plane, with the suffix "[0]", "[1]" and so on."""
-        import torch
-
         image = view.scene.image.detach()
         # A volume of one channel has its slices for planes.
         axis = 2 if image.ndim == 5 and image.shape[1] == 1 else 1
         if image.shape[axis] == 1:
             return {}
-        leaf = image.clone().requires_grad_()
-        with torch.enable_grad():
-            score = view.scene.score(leaf)
-            if not score.requires_grad:
-                return {}
-            gradient: torch.Tensor | None = torch.autograd.grad(score.sum(), leaf, allow_unused=True)[0]
+        gradient = view.removal.gradient
         if gradient is None:
             return {}
         sizes = (gradient * image).abs().double().transpose(axis, 0).flatten(1).sum(dim=1)

@@ -113,6 +113,14 @@ class Removal:
         """Whether there is tissue to remove and a prediction to lose."""
         return bool(self.scene.tissue.any()) and self.untouched >= LEAST
 
+    @cached_property
+    def gradient(self) -> Tensor | None:
+        """The gradient of the score at the untouched image, of its shape; None for a score that has none."""
+        leaf = self.scene.image.detach().clone().requires_grad_()
+        with torch.enable_grad(), frozen(self.scene.network):
+            score = self.scene.score(leaf)
+            return torch.autograd.grad(score.sum(), leaf, allow_unused=True)[0] if score.requires_grad else None
+
     def filled(self, sweep: Sweep) -> tuple[Tensor, float]:
         """The scene with all tissue replaced (1, C, h, w), and its similarity."""
         key = (sweep.fill, sweep.seed)

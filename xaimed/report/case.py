@@ -32,6 +32,7 @@ from xaimed.report.blocks import (
 from xaimed.report.masks import mask_panels, mask_table, mask_words
 from xaimed.report.panels import View, image_panel, map_panel, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
+from xaimed.report.recipes import CONCORDANCE, deletion_words, recipes, stability_badges
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
 from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
@@ -40,6 +41,7 @@ from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
+SIDES, UNKNOWN = ("side", "laterality"), ("", "nan", "None", "unknown")
 WHOLE = ("classification", "multilabel", "anomaly", "energy")  # tasks whose answer is a score of the whole image
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
 # Heights in cm that keep a case on two pages, by the number of targets.
@@ -86,7 +88,8 @@ def case_document(run: Run, case: str) -> Document:
 
 def _blocks(shown: Shown) -> list[Block]:
     return [Heading("Summary"), Text(in_words(shown)), _pair(shown), *_detections(shown), *_acquisition(shown.reading),
-            Heading("Explanations"), *_explanations(shown), *value_tables(shown), Heading("Limits"), *_limits(shown),
+            Heading("Explanations"), *_explanations(shown), *_making(shown), *value_tables(shown),
+            Heading("Limits"), *_limits(shown),
             Heading("Reader"),
             SignOff(("Reader",), "Agree, wrong place, right for the wrong reason or disagree, and why:")]
 
@@ -102,6 +105,13 @@ def _explanations(shown: Shown) -> list[Block]:
         return _dense(shown, shown.view, maps)
     blocks = [block for entries in maps for block in _target(shown, shown.view, entries, len(maps))]
     return blocks if len(maps) == 1 else [*blocks, *_told(maps)]
+
+
+def _making(shown: Shown) -> list[Block]:
+    """What deleting the regions does, then how the maps were made."""
+    targets = list(dict.fromkeys(entry.target for entry in shown.entries))
+    told = [deletion_words(shown.run.curves(shown.reading.case), targets), recipes(shown.run, shown.entries)]
+    return [Text(words, small=True) for words in told if words]
 
 
 def _acquisition(reading: Reading) -> list[Block]:
@@ -166,7 +176,7 @@ def _pair(shown: Shown) -> Gallery | Text:
     if shown.view is None:
         return Text(NO_PICTURE)
     if _segmented(shown.run):
-        panels = (image_panel(shown.view, "Image", marks=()),
+        panels = (image_panel(shown.view, _sided(shown), marks=()),
                   *mask_panels(shown.view, shown.run.planes(shown.reading.case)))
         columns = min(4, len(panels))
         width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
@@ -178,12 +188,18 @@ def _pair(shown: Shown) -> Gallery | Text:
     height = min(PAIR_HEIGHT.get(targets, 4.2), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
     if _task(shown.run) in (*WHOLE, "discrimination"):
         marked = image_panel(shown.view, "Reference (magenta, dashed)", marks=shown.reading.references, height=height)
-        return Gallery((image_panel(shown.view, "Image", marks=()), *((marked,) if shown.reading.references else ())),
-                       2, height)
+        plain = image_panel(shown.view, _sided(shown), marks=())
+        return Gallery((plain, *((marked,) if shown.reading.references else ())), 2, height)
     drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
-    return Gallery((image_panel(shown.view, "Image", marks=()),
+    return Gallery((image_panel(shown.view, _sided(shown), marks=()),
                     image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
                                 marks=(*shown.reading.references, *drawn), height=height)), 2, height)
+
+
+def _sided(shown: Shown) -> str:
+    """The title of the image, with the side of the body where the case has one."""
+    side = next((value for name, value in shown.reading.groups if name in SIDES and value not in UNKNOWN), "")
+    return f"Image · side {side}" if side else "Image"
 
 
 def _explained(shown: Shown) -> frozenset[str]:
@@ -275,7 +291,7 @@ SUM_OFF = ("Sum off: by which share the map's values miss the change of the scor
 
 def _target(shown: Shown, view: View, entries: list[MapEntry], targets: int) -> list[Block]:
     first = entries[0]
-    panels: list[Panel] = [image_panel(view, "Image", marks=(), target=first)]
+    panels: list[Panel] = [image_panel(view, _sided(shown), marks=(), target=first)]
     panels += [map_panel(view, entry, tuple(badges(shown, entry, brief=targets > 1))) for entry in entries]
     columns = len(panels) if len(panels) <= 5 else 4
     columns = max(columns, 3)
@@ -300,6 +316,8 @@ def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
     if math.isfinite(gap):
         found.append(Badge(f"{'sum off' if brief else 'completeness'} {percent(gap)}",
                            "good" if gap <= COMPLETE else "warn"))
+    found += stability_badges(shown.run, shown.reading.case, entry, shown.score(entry, CONCORDANCE),
+                              shown.score(entry, "max_sensitivity"))
     if entry.note:
         found.append(Badge(_short(entry.note) if brief else entry.note, "warn"))
     # The first is the gate, which no map goes without.

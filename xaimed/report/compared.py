@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from xaimed.comparing import SAME_MODEL
 from xaimed.report.blocks import (
     NOT_ASSESSED,
     Attachment,
@@ -70,6 +71,9 @@ def comparison_document(found: RunComparison) -> Document:
 def _decision(found: RunComparison) -> list[Block]:
     tone = TONES.get(found.answer, "bad" if found.worse else "neutral")
     notes: list[Block] = [Notice(found.verdict[:1].upper() + found.verdict[1:], _said(found), tone)]
+    if found.same_model:
+        notes.append(Notice("One model twice", f"{SAME_MODEL[:1].upper()}{SAME_MODEL[1:]}: differences in its results "
+                            "come from the set-up.", "warn"))
     if found.worse:
         names = "; ".join(f"{e.name.removeprefix('difference in ').partition(':')[0]} {measured(e)}"
                           for e in found.worse)
@@ -112,7 +116,7 @@ def _differences(found: RunComparison) -> list[Block]:
     silent = [e for e in found.estimates if e.name.startswith("cases left out")]
     tables += [estimate_table("Cases left out", tuple(silent))] if silent else []
     nothing = [Text(f"{NOT_ASSESSED}: the two runs hold no common measure.")]
-    return [Heading("Differences"), *tables, *([] if tables else nothing)]
+    return [Heading("Measures"), *tables, *([] if tables else nothing)]
 
 
 def _discordant(found: RunComparison) -> list[Block]:

@@ -56,7 +56,7 @@ def estimate_table(caption: str, estimates: tuple[Estimate, ...], grouped: bool 
     """A table of estimates, each with unit, rule, interval, counts and how the interval was made."""
     columns = (*((Column("Group", share=1.4),) if grouped else ()), Column("Measure", share=2.6),
                Column("Unit", share=0.8), Column("Rule", share=1.6 if all(len(e.rule) < 60 for e in estimates) else 3),
-               Column("Value", "right", 0.8), Column("95 % interval", "right", 1.5), Column("Count", "right", 1.0),
+               Column("Value", "right", 1.0), Column("95 % interval", "right", 1.6), Column("Count", "right", 1.0),
                Column("Interval by", share=2.2))
     rows = tuple((*((e.group,) if grouped else ()), pretty(e.name), e.unit, e.rule or "–", number(e.value),
                   interval(e), counts(e), e.interval or "–") for e in estimates)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from xaimed.metrics.criteria import PROBE
 from xaimed.report.blocks import NOT_ASSESSED
-from xaimed.report.wording import flattened, given
+from xaimed.report.wording import flattened, given, started
 from xaimed.run import Run
 from xaimed.stats import Estimate
 
@@ -26,7 +26,7 @@ MOST = (100_000, 96, 64, 48, 32, 24, 16, 8, 4)
 
 
 def model_card(run: Run) -> str:
-    """The card as an XML document, the same text for the same run; as many results of each kind as a PDF string holds."""
+    """The card as XML, the same text for the same run; as many results of each kind as a PDF string holds."""
     texts = (_card(run, most) for most in MOST)
     return next((text for text in texts if len(text) <= LONGEST), _card(run, 0))
 
@@ -84,7 +84,8 @@ def _trust(root: ET.Element, run: Run, card: Part) -> None:
     _texts(trust, "AISystemFacts", {
         "OutcomesAndOutputs": given(model.get("classes")), "ModelType": model.get("architecture"),
         "InputDataSource": data.get("title") or data.get("name"), "OutputAndInputDataTypes": card.get("data_types"),
-        "DevelopmentDataCharacterization": "; ".join(f"{k}: {v}" for k, v in flattened(model.get("training") or {})),
+        "DevelopmentDataCharacterization": "; ".join(
+            f"{k}: {v}" for k, v in flattened(started(model.get("training") or {}))),
         "BiasMitigationApproaches": card.get("bias_mitigation"), "OngoingMaintenance": card.get("maintenance")})
     _texts(trust, "TransparencyInformation", {"FundingSource": card.get("funding"),
                                               "StakeholdersConsulted": card.get("stakeholders")})
@@ -99,7 +100,7 @@ def _metrics(root: ET.Element, run: Run, most: int) -> None:
     _metric(metrics, "FairnessEquity", run, _some(groups, most))
     outcomes = [finding.outcome for finding in run.findings]
     counted = [(f"checks with the outcome: {name}", _single(outcomes.count(name))) for name in sorted(set(outcomes))]
-    _metric(metrics, "SafetyReliability", run, [*_some(probes, most), *counted])
+    _metric(metrics, "SafetyReliability", run, [*_some(_leading(probes), most), *counted])
 
 
 def _some(estimates: Sequence[Estimate], most: int) -> list[tuple[str, str]]:
@@ -107,6 +108,12 @@ def _some(estimates: Sequence[Estimate], most: int) -> list[tuple[str, str]]:
     rows = [_measured(estimate) for estimate in estimates[:most]]
     left = len(estimates) - len(rows)
     return rows + ([("further results, in results.json", _single(left))] if left else [])
+
+
+def _leading(probes: Sequence[Estimate]) -> list[Estimate]:
+    """The first change of each condition, the main measure's, so that every condition is on the card."""
+    changes = [estimate for estimate in probes if estimate.name.startswith("change in ")] or list(probes)
+    return list({estimate.group: estimate for estimate in reversed(changes)}.values())[::-1]
 
 
 def _metric(parent: ET.Element, name: str, run: Run, rows: Iterable[tuple[str, str]]) -> None:

@@ -19,6 +19,7 @@ from xaimed.types import Floats
 from xaimed.viz import overlay
 from xaimed.viz.names import pretty
 from xaimed.viz.overlay import Mark
+from xaimed.viz.scalebar import bar_length, scale_bar
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
 # What one unit of a map means; a method that is not named here has its own.
@@ -36,12 +37,16 @@ UNITS = {**dict.fromkeys(("deep_lift", "deep_shap", "exact_shapley", "gradient_s
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The window of a case that all its pictures show: image (C, H, W) in [0, 1], and x0, y0, x1, y1 in pixels."""
+    """The window of a case that all its pictures show: image (C, H, W) in [0, 1], and x0, y0, x1, y1 in pixels.
+
+    spacing_mm: of a pixel, NaN where it is not known.
+    """
 
     run: Run
     case: str
     image: Floats
     window: tuple[int, int, int, int]
+    spacing_mm: float = math.nan
 
     @property
     def aspect(self) -> float:
@@ -65,11 +70,11 @@ def view_of(run: Run, reading: Reading, entries: Sequence[MapEntry]) -> View:
         edges.append((float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)))
     edges += [_extent(run.map(reading.case, entry.target, entry.method)) for entry in entries]
     if not edges:
-        return View(run, reading.case, image, (0, 0, reading.width, reading.height))
+        return View(run, reading.case, image, (0, 0, reading.width, reading.height), reading.spacing_mm)
     low, high = np.min(edges, axis=0), np.max(edges, axis=0)
     window = (max(0, math.floor(low[0]) - MARGIN), max(0, math.floor(low[1]) - MARGIN),
               min(reading.width, math.ceil(high[2]) + MARGIN), min(reading.height, math.ceil(high[3]) + MARGIN))
-    return View(run, reading.case, image, window)
+    return View(run, reading.case, image, window, reading.spacing_mm)
 
 
 def _extent(values: Floats) -> tuple[float, float, float, float]:
@@ -92,8 +97,11 @@ def image_panel(view: View, title: str, marks: Sequence[Found | Reference], targ
         missed = target.target.startswith("m")
         drawn.append(Mark(_moved(view, target.box), "", "truth" if missed else "detection", True))
     pixels = LARGE if target is None else SMALL
-    picture = _picture(overlay.grey(view.cut(view.image)), drawn, pixels, LETTER * pixels / height / 22)
+    picture = _picture(overlay.grey(view.cut(view.image)), drawn, pixels, LETTER * pixels / height / 22,
+                       view.spacing_mm)
     alt = f"Image of case {view.case}" + (f" with {len(drawn)} boxes" if drawn else "")
+    length = bar_length((view.window[2] - view.window[0]) * view.spacing_mm)
+    alt += f"; scale bar {length:g} mm" if length else ""
     return Panel(title, Picture(picture, alt, "png"))
 
 
@@ -135,10 +143,11 @@ def unit_of(method: str, task: str) -> str:
     return f"{unit} ({SCORES.get(task, 'logit')})" if unit == CHANGE else unit
 
 
-def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int, size: float = 0.5) -> bytes:
+def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int, size: float = 0.5,
+             spacing_mm: float = math.nan) -> bytes:
     fitted, factor = overlay.fitted(rgb, height)
     boxes = overlay.draw_boxes(fitted, [replace(mark, text="") for mark in marks], factor)
-    return overlay.png(write_labels(boxes, marks, factor, size))
+    return overlay.png(write_labels(scale_bar(boxes, spacing_mm / factor), marks, factor, size))
 
 
 def _mark(view: View, found: Found | Reference) -> Mark:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from xaimed.checks.subgroup_gap import OTHERS
 from xaimed.content import folder
 from xaimed.errors import PlanError
+from xaimed.metrics.axis import CONTROLS, gate_of
 from xaimed.metrics.probed import conditions
 from xaimed.report.blocks import NOT_ASSESSED
 from xaimed.settings import read_table, settings
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 Answer = Literal["met", "partly", "NOT ASSESSED"]
+LINE = {"calibration slope", "calibration intercept"}
 PASSED, UNANSWERED = ("pass",), ("NOT ASSESSED", "not applicable")
 
 
@@ -51,7 +55,7 @@ def answer(item: Item, held_now: frozenset[str]) -> Answer:
 
 
 def held(run: Run) -> frozenset[str]:
-    """What a run and its plan hold, by the names that a crosswalk uses."""
+    """What a run and its plan hold, by the names that a crosswalk uses: what has a result, not what was only tried."""
     return frozenset(name for name, known in _facts(run).items() if known)
 
 
@@ -61,9 +65,9 @@ SCOPE = ("population", "users", "setting", "out_of_scope", "reference_standard",
 
 def _facts(run: Run) -> Mapping[str, bool]:
     model, data, scope = (_part(run.meta, "model"), _part(run.meta, "data"), _part(run.plan, "scope"))
-    metrics = set(run.scores["metric"])
-    estimates = run.results.estimates
+    estimates = tuple(e for e in run.results.estimates if math.isfinite(e.value))
     outcomes = {finding.code: finding.outcome for finding in run.findings}
+    told = {code for code, outcome in outcomes.items() if outcome not in UNANSWERED}
     return {
         **{f"scope.{name}": bool(scope.get(name)) for name in SCOPE},
         **{f"plan.{name}": given_text(run.plan.get(name)) for name in ("purpose", "intended_use")},
@@ -71,16 +75,24 @@ def _facts(run: Run) -> Mapping[str, bool]:
         **{f"model.{name}": bool(model.get(name)) for name in ("digest", "training", "card")},
         **{f"data.{name}": bool(data.get(name)) for name in ("name", "manifest")},
         "run.findings": bool(run.findings), "run.predictions": bool(len(run.predictions)),
-        "run.pictured": run.pictured, "run.truth": bool(len(run.truth)), "run.estimates": bool(estimates),
-        "run.groups": any("=" in e.group and not e.group.startswith(("method=", "model=", "reader=", "probe="))
-                          for e in estimates),
-        "run.probes": bool(conditions(run)), "run.maps": bool((run.scores["method"] != "").any()),
-        "run.gate": "gate" in metrics, "run.calibration": any("calibration" in e.name.lower() for e in estimates),
+        "run.pictured": run.pictured, "run.truth": bool(len(run.truth)),
+        "run.estimates": any(math.isfinite(e.low) for e in estimates),
+        "run.groups": "XM501" in told and any("=" in e.group and not e.group.startswith(OTHERS) for e in estimates),
+        "run.probes": bool(conditions(run)) and "XM601" in told,
+        "run.maps": bool((run.scores["method"] != "").any()),
+        "run.gate": any(gate_of(run.scores, name) != NOT_ASSESSED for name in _explainers(run)),
+        "run.calibration": {e.name for e in estimates if math.isfinite(e.low)} >= LINE,
         "run.readers": any(e.group.startswith("reader=") for e in estimates),
         "run.log": bool(_part(run.meta, "log")), "run.versions": bool(run.meta.get("versions")),
         "run.hardware": bool(run.meta.get("hardware")), "run.independent": outcomes.get("XM101") in PASSED,
-        "run.reuse": outcomes.get("XM105") not in (None, *UNANSWERED),
-        "run.comparison": any(e.name.startswith("non-inferiority") for e in estimates), "signature.people": False}
+        "run.reuse": "XM105" in told,
+        "run.comparison": any(e.name.startswith("non-inferiority") and NOT_ASSESSED not in e.rule for e in estimates),
+        "signature.people": False}
+
+
+def _explainers(run: Run) -> set[str]:
+    """The methods that are no controls."""
+    return {str(name) for name in run.scores["method"].dropna().unique() if name} - {*CONTROLS}
 
 
 # Names of facts; _facts and this list are held together by a test.

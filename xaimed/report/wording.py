@@ -129,6 +129,11 @@ def flattened(table: Mapping[str, object], above: str = "") -> list[tuple[str, s
     return rows
 
 
+def started(training: Mapping[str, object]) -> dict[str, object]:
+    """What a model file says of its training, an empty start said in words: it is that of random weights."""
+    return {**training, "start": training["start"] or "random weights"} if "start" in training else {**training}
+
+
 def _noun(key: str) -> str:
     words = pretty(key)
     return words if words[:2].isupper() else words[:1].lower() + words[1:]

@@ -21,12 +21,14 @@ from xaimed.report.signature import MARK as SIGNED
 from xaimed.report.typst import Renderer
 from xaimed.report.wording import given
 from xaimed.run import Run
+from xaimed.software import code_digest
 from xaimed.store import save_report
+from xaimed.verifying import altered
 
 if TYPE_CHECKING:
     from xaimed.report.signature import Signer
 
-REPORT = "report.pdf"
+REPORT, CODE = "report.pdf", "code"  # what the log names besides: the digest of the code that wrote them
 
 
 def write_reports(run: Run, cases: Sequence[str] | None = None,
@@ -36,7 +38,7 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
 
     progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
     MissingExtra without typst, StoreError where the disk does not take a file, report.pdf is signed already, the log is
-    broken or the clock went backwards.
+    broken, the clock went backwards or the run is not what the audit wrote.
     signer: signs report.pdf. paper: the size of the pages.
     """
     known = [str(name) for name in run.cases["case"]]
@@ -46,18 +48,19 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
             raise unknown("case", name, known)
     _refuse_signed(run.path / REPORT)
     _refuse_clock(run)
+    _refuse_changed(run)
     jobs: list[tuple[str, Callable[[], Document]]] = [(REPORT, partial(report_document, run))]
     jobs += [(f"cases/{name}.pdf", partial(case_document, run, name)) for name in chosen]
     digests: dict[str, Fact] = {}
     with Renderer() as renderer:
         for done, (name, make) in enumerate(jobs, start=1):
-            made = renderer.pdf(replace(make(), paper=paper))
+            made = renderer.pdf(replace(make(), paper=paper, log_head=log_head(run)))
             if signer is not None and name == REPORT:
                 made = signer.signed(made, name)
             digests[name] = save_report(run, name, made)
             if progress is not None:
                 progress(done, len(jobs))
-    run.record("report", digests)
+    run.record("report", {**digests, CODE: code_digest()})
     return [run.path / name for name, _ in jobs]
 
 
@@ -77,6 +80,20 @@ def _refuse_clock(run: Run) -> None:
         raise StoreError(f"{run.path / 'log.jsonl'}: {problem}; no report was written")
 
 
+def _refuse_changed(run: Run) -> None:
+    """No report is made, and none is signed, of a run that is not what the audit wrote."""
+    problems = altered(run)[0]
+    if problems:
+        more = f" (and {len(problems) - 1} more: 'xaimed verify {run.path}')" if len(problems) > 1 else ""
+        raise StoreError(f"{run.path}: {problems[0]}{more}; expected a run as the audit wrote it: restore it from a "
+                         "copy or run the audit again; no report was written")
+
+
+def log_head(run: Run) -> str:
+    """The head of the run's log, "" where it has none."""
+    return str(run.meta.get("log", {}).get("head", ""))
+
+
 def report_document(run: Run) -> Document:
     """The audit report of a run: all sections by their ORDER, with the run's files attached."""
     model, data = run.meta.get("model", {}), run.meta.get("data", {})
@@ -90,7 +107,7 @@ def report_document(run: Run) -> Document:
         footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
                f"· {run.meta['created']}",
         attachments=(*attachments(run, card), sbom_attachment(run)),
-        log_head=str(run.meta.get("log", {}).get("head", "")), card=card,
+        log_head=log_head(run), card=card,
         stamp="SYNTHETIC" if synthetic(run) else "", keywords=("audit", "explainability", "medical imaging"))
 
 

@@ -7,7 +7,7 @@ import re
 # Words of abbreviations keep their capitals.
 CAPITALS = {"auc": "AUC", "froc": "FROC", "roc": "ROC", "ece": "ECE", "cam": "CAM", "shap": "SHAP", "iou": "IoU",
             "fppi": "FPPI", "ppv": "PPV", "npv": "NPV", "f1": "F1", "mcc": "MCC", "brier": "Brier", "grad": "Grad",
-            "jpeg": "JPEG"}
+            "jpeg": "JPEG", "srg": "SRG"}
 METHODS = {"grad_cam": "Grad-CAM", "gradient_shap": "Gradient SHAP", "kernel_shap": "Kernel SHAP"}
 
 

@@ -223,7 +223,8 @@ def draw_boxes(rgb: Picture, boxes: Sequence[Mark], factor: float = 1.0) -> Pict
     """
     drawn = rgb.copy()
     unit = max(1, round(max(drawn.shape[:2]) / 500))
-    for mark in boxes:
+    # The dashes of the reference lie on top: below a solid line they could not be seen where two boxes coincide.
+    for mark in sorted(boxes, key=lambda mark: mark.kind == "truth"):
         colour = _colour(mark)
         edges = [round(v * factor) for v in mark.edges]
         thick = unit * 2 if mark.chosen else unit

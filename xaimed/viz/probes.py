@@ -107,6 +107,25 @@ def worse(table: pd.DataFrame) -> pd.Series[bool]:
     return (lower & (table["change_low"] > 0)) | (~lower & (table["change_high"] < 0))
 
 
+def blind(run: Run) -> bool:
+    """Whether a control was run and no measure of it is shown to be worse: then harm would not be seen either."""
+    table = measures(run)
+    table = table[table["control"].astype(bool) & table["change"].notna()]
+    return bool(len(table)) and not worse(table).any()
+
+
+def still_open(table: pd.DataFrame, least: float) -> pd.Series[bool]:
+    """For each row of `measures` whether harm above the share `least` of the clean value is not ruled out.
+
+    By the end of the change's interval on the worse side; open too where there is no interval. False alarms, which
+    have no upper end to be a share of, are left to their own interval.
+    """
+    lower = table["measure"].map(lower_is_better).astype(bool)
+    harm = table["change_high"].where(lower, -table["change_low"])
+    known = harm <= least * table["clean"].abs()
+    return ~known & (table["measure"] != ALARMS)
+
+
 def lower_is_better(measure: str) -> bool:
     """Whether a measure is better when it is lower."""
     return measure == ALARMS or directions().get(measure) == "lower"
@@ -151,5 +170,5 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
 
 
-__all__ = ["FLIPS", "MEASURES", "asked", "changes_of", "conditions", "is_control", "lower_is_better", "main_measure",
-           "measures", "probe_figure", "shares", "words", "worse"]
+__all__ = ["FLIPS", "MEASURES", "asked", "blind", "changes_of", "conditions", "is_control",
+           "lower_is_better", "main_measure", "measures", "probe_figure", "shares", "still_open", "words", "worse"]

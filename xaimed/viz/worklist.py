@@ -24,6 +24,7 @@ EDGES = ["x0", "y0", "x1", "y1"]
 HIT_RULE = "centre in box"
 LABELLED = ("classification", "multilabel", "anomaly", "energy", "discrimination")
 ONE_CLASS = ("anomaly", "energy")  # from the operating point on the model says its class, below it "normal"
+NOT = "not "  # what a model of one scored class says below the operating point, where several others exist
 KINDS = ("false negatives", "false positives", "low trust", "with feedback", "readers do not agree")
 GRAVEST = "gravest first"
 ORDERS = (GRAVEST, "case", "score", "rank_correlation", "energy", "missed", "false_positives", "outcome", "label",
@@ -49,7 +50,8 @@ def worklist(run: Run) -> pd.DataFrame:
     """A row a case: run, case, patient, label, outcome, score, says, lesions, missed, false_positives, energy,
     rank_correlation, trust, low_trust, group_...
 
-    score, says: the highest score of the model and its class. missed: lesions that no detection at the
+    score, says: the highest score of the model and its class; of a single scored class the other one below the
+    operating point. missed: lesions that no detection at the
     operating point hits by centre in box, whatever its class; false_positives: detections that hit none.
     energy: the mean of `energy_in_lesion` over the case's maps. rank_correlation, trust: of `trust`. For a classifier
     the outcome compares the classes, and where the plan names the positive class missed and false_positives are 0
@@ -65,8 +67,9 @@ def worklist(run: Run) -> pd.DataFrame:
     for name in told:
         table[name] = table["case"].map(told[name])
     task = str(run.meta.get("model", {}).get("task", "detection"))
-    if task in ONE_CLASS:
-        table["says"] = table["says"].where(~(table["score"] < operating_point(run)), "normal")
+    below = _below(run, task)
+    if below:
+        table["says"] = table["says"].where(~(table["score"] < operating_point(run)), below)
     if task in LABELLED:
         _count_classes(table, str(run.plan.get("judging", {}).get("positive", "")))
     table.insert(4, "outcome", _classified(table) if task in LABELLED else
@@ -81,6 +84,18 @@ def _counted(run: Run) -> dict[str, pd.Series[int]]:
     lesions = run.truth[run.truth["x0"].notna()]
     return {"lesions": lesions.groupby("case").size(),
             **hits(lesions, boxes[boxes["score"] >= operating_point(run)])}
+
+
+def _below(run: Run, task: str) -> str:
+    """What the model says below the operating point where it scores a single class; "" where it scores several."""
+    if task in ONE_CLASS:
+        return "normal"
+    rows = run.predictions
+    scored = set(rows.loc[(rows["condition"] == "clean") & rows["x0"].isna(), "label"].dropna().astype(str))
+    if task not in LABELLED or len(scored) != 1:
+        return ""
+    others = {str(name) for name in run.meta.get("model", {}).get("classes", ())} - scored
+    return others.pop() if len(others) == 1 else NOT + scored.pop()
 
 
 def _count_classes(table: pd.DataFrame, positive: str) -> None:
@@ -134,7 +149,10 @@ def _outcomes(table: pd.DataFrame) -> list[str]:
 
 def _classified(table: pd.DataFrame) -> list[str]:
     """The comparison of the classes, and what it means for the positive one: "wrong class, missed"."""
-    right, known = table["label"] == table["says"], table["label"].notna() & table["says"].notna()
+    known = table["label"].notna() & table["says"].notna()
+    # "not malignant" is right for every other class.
+    denied = table["says"].fillna("").str.startswith(NOT) & (NOT + table["label"].fillna("") != table["says"])
+    right = (table["label"] == table["says"]) | denied
     classes = np.select([~known, right], ["no reference", "right class"], "wrong class")
     kinds = np.select([table["missed"] > 0, table["false_positives"] > 0], ["missed", "false positive"], "")
     return [", ".join(part for part in pair if part) for pair in zip(classes, kinds, strict=True)]

@@ -30,13 +30,32 @@ def section(run: Run) -> list[Block]:
     methods = tuple(dict.fromkeys(run.scores.loc[(run.scores["method"] != "") & _clean(run), "method"]))
     if not methods:
         return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no explanation.")]
-    blocks += [_gates(run, methods), *_axis(run), *_metrics(run, methods)]
+    blocks += [*_extent(run), _gates(run, methods), *_axis(run), *_metrics(run, methods)]
     estimates = members(run, "explanation")
     if estimates:
         blocks.append(estimate_table("Estimates by method", estimates, grouped=True))
     if run.meta.get("model", {}).get("task") == "detection":
         blocks.append(Text(CONDITIONAL))
     return blocks
+
+
+def _extent(run: Run) -> list[Block]:
+    """How many cases and targets were explained, and why no more; nothing where all of them were."""
+    plan = run.plan.get("explaining", {})
+    limit, targets = int(plan.get("cases", 0)), int(plan.get("targets", 0))
+    maps = run.scores[(run.scores["method"] != "") & (run.scores["case"] != "") & _clean(run)]
+    found, total = maps["case"].nunique(), len(run.cases)
+    told = []
+    if found < total:
+        told.append(f"{found} of {total} cases were explained.")
+    if 0 < limit < total:
+        told.append(f"The plan sets at most {limit} (explaining.cases), evenly spread over the cases in their order, "
+                    "because every map takes passes through the network; they were chosen without a look at the "
+                    f"answers. What is said of maps is of these cases; the model itself is judged on all {total}.")
+    if targets and told:
+        told.append(f"Of each at most {targets} {'target was' if targets == 1 else 'targets were'} explained, the "
+                    "first that the model shows.")
+    return [Text(" ".join(told))] if told else []
 
 
 CONDITIONAL = ("Explanations of a box are conditional on the proposal: the region proposal network picks the box, and "

@@ -15,11 +15,15 @@ def section(run: Run) -> list[Block]:
     """One row a finding, by code."""
     if not run.findings:
         return [Heading("Findings"), Text(f"{NOT_ASSESSED}: no check was run.")]
-    rows = tuple((f.code, outcome(f.outcome), f"{f.title}. {f.statement}", _evidence(f))
+    rows = tuple((f.code, outcome(f.outcome), f"{f.title}{_stop(f.title)} {f.statement}", _evidence(f))
                  for f in sorted(run.findings, key=lambda f: f.code))
     return [Heading("Findings"),
             Table("What the checks found", (Column("Code"), Column("Outcome"), Column("Statement", share=3),
                                             Column("Evidence", share=1.6)), rows)]
+
+
+def _stop(title: str) -> str:
+    return "" if title.endswith("?") else "."
 
 
 def _evidence(finding: Finding) -> str:

@@ -10,7 +10,7 @@ from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
 from xaimed.report.sbom import NAME as SBOM
 from xaimed.report.sbom import packages
 from xaimed.report.sections.intended_use import locked
-from xaimed.report.wording import flattened, given, number
+from xaimed.report.wording import flattened, given, number, started
 from xaimed.run import Run
 
 ORDER = 20
@@ -61,7 +61,7 @@ def _card(card: object) -> list[Block]:
 def _training(training: object) -> tuple[tuple[str, Cell], ...]:
     if not isinstance(training, Mapping) or not training:
         return (("Training", given(None)),)
-    return tuple((name, _shown(text)) for name, text in flattened(training, "Training"))
+    return tuple((name, _shown(text)) for name, text in flattened(started(training), "Training"))
 
 
 def _shown(text: str) -> Cell:

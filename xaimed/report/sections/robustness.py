@@ -62,6 +62,10 @@ def _figure(run: Run, table: pd.DataFrame) -> list[Block]:
     return [Figure(Picture(svg(probes.probe_figure(run)), f"{text} The values are in the tables below."), text, 0.85)]
 
 
+def _counted(count: float, unit: str) -> str:
+    return plural(int(count), unit) if math.isfinite(count) else "n/a"
+
+
 def _measure_tables(table: pd.DataFrame) -> list[Block]:
     """A table for each measure: a row a condition."""
     columns = (Column("Probe", share=1.7), Column("Clean", "right", 0.8), Column("Under the probe", "right", 1.9),
@@ -69,7 +73,7 @@ def _measure_tables(table: pd.DataFrame) -> list[Block]:
     out: list[Block] = []
     for (measure, rule), own in table.groupby(["measure", "rule"], sort=False):
         rows = tuple((str(row.name_), number(row.clean), _value(row.value, row.low, row.high),
-                      _value(row.change, row.change_low, row.change_high), f"{number(row.count_)} {row.unit}s")
+                      _value(row.change, row.change_low, row.change_high), _counted(row.count_, row.unit))
                      for row in own.rename(columns={"name": "name_", "count": "count_"}).itertuples())
         ways = "; ".join(dict.fromkeys(str(way) for way in own["interval"] if way))
         counted = f"Counted by: {rule}. " if rule else ""

@@ -23,6 +23,8 @@ PLANES = ("Share of |gradient x input| of the explained score that falls on each
           "property of the model and the image, the same for every map.")
 CONTEXT = ("Share of |gradient x input| of the explained score that the last round takes from what the round before "
            "made, rather than from the image.")
+ORDERED = ("z+", "z-", "y+", "y-", "x+", "x-", "bias", "sum")  # the terms of the decomposition as they are read
+MINUS, FIRM = "\u2212", "\u00a0"
 SHARES = ("plane_share", "context_share")  # measured with the maps, but not of them
 
 
@@ -31,12 +33,18 @@ def section(run: Run) -> list[Block]:
     found = members(run, "structure")
     blocks: list[Block] = []
     for words, text, title in ((("sweep ",), SWEEPS, "By sweep"), (("loss at ", "slope at "), SCALES, "By scale")):
-        own = tuple(e for e in found if e.name.startswith(words))
+        own = tuple(sorted((e for e in found if e.name.startswith(words)), key=lambda e: _place(e.name)))
         if own:
             blocks += [Text(text), estimate_table(title, own)]
     blocks += [*_shares(run, "plane_share", PLANES, "By plane of the input"),
                *_shares(run, "context_share", CONTEXT, "By round")]
     return [Heading("Parts of the network"), *blocks] if blocks else []
+
+
+def _place(name: str) -> int:
+    """Where a term of the decomposition stands; 0 for what is none, which keeps its order."""
+    term = name.removeprefix("sweep ")
+    return ORDERED.index(term) if term in ORDERED else 0
 
 
 def _shares(run: Run, stem: str, text: str, title: str) -> list[Block]:
@@ -56,13 +64,21 @@ def _shares(run: Run, stem: str, text: str, title: str) -> list[Block]:
 
 
 def share_words(scores: Mapping[tuple[str, str, str], float], targets: Sequence[str], task: str) -> str:
-    """The shares of a case's targets in a sentence each; scores: by target, method and metric."""
+    """The shares and the sweeps of a case's targets in a sentence each; scores: by target, method and metric."""
     told = []
     for target in targets:
         planes = {metric: value for (of, _, metric), value in scores.items()
                   if of == target and metric.startswith("plane_share") and math.isfinite(value)}
         if len(planes) > 1:
             told.append(f"{target}: |gradient x input| falls {_split(list(planes.values()), task)}.")
+        terms = {metric.removeprefix("sweep "): value for (of, _, metric), value in scores.items()
+                 if of == target and metric.startswith("sweep ")}
+        if "sum" in terms:
+            # A line must not end between the sign of a sweep and its value.
+            parts = ", ".join(f"{name.replace('-', MINUS)}{FIRM}{number(terms[name])}" for name in ORDERED[:-1]
+                              if name in terms)
+            told.append(f"{target}: the mean logit over the found mask, {number(terms['sum'])}, is the sum of what the "
+                        f"last layer's sweeps add, {parts}.")
     return " ".join(told)
 
 

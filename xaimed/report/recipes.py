@@ -1,0 +1,113 @@
+"""How the maps of a case were made, how stable they are, and what deleting the regions that they name does.
+
+pandas is imported on use, with the tables of viz.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xaimed.mapfile import MapEntry
+from xaimed.metrics.concordance import NAME as CONCORDANCE
+from xaimed.metrics.probed import RHO
+from xaimed.report.blocks import Badge
+from xaimed.report.wording import listed, percent
+from xaimed.viz.names import pretty
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xaimed.curvefile import KeptCurve
+    from xaimed.run import Run
+
+# Facts of a map that say what came out, not how it was made; those of the layer are told as one.
+RESULTS = ("seconds", "map_error", "f_input", "layer_height", "layer_width")
+SHARE = 0.25  # of the tissue, near which a stored point of the deletion curves is told
+
+
+def recipes(run: Run, entries: Sequence[MapEntry]) -> str:
+    """For each method its layer, baseline, steps and the plan's parameters, then the seed; "" without maps."""
+    if not entries:
+        return ""
+    given = run.plan.get("explaining", {}).get("parameters", {})
+    told = []
+    for method in dict.fromkeys(entry.method for entry in entries):
+        parts = _parts([entry for entry in entries if entry.method == method], given.get(method, {}))
+        told.append(f"{pretty(method)}: {', '.join(parts) or 'as set by default'}")
+    seed = run.plan.get("seed")
+    return f"{'. '.join(told)}." + ("" if seed is None else f" Seed {seed}.")
+
+
+def _parts(entries: Sequence[MapEntry], given: dict[str, object]) -> list[str]:
+    facts = {name: [e.facts[name] for e in entries if name in e.facts and math.isfinite(e.facts[name])]
+             for name in dict.fromkeys(name for e in entries for name in e.facts)}
+    parts = []
+    if facts.get("layer_height") and facts.get("layer_width"):
+        parts.append(f"layer of {facts['layer_height'][0]:g} x {facts['layer_width'][0]:g} cells")
+    parts += [f"{_named(name)} {_span(values)}" for name, values in facts.items() if values and name not in RESULTS
+              and not name.startswith("completeness")]
+    return parts + [f"{_named(name)} {value}" for name, value in given.items() if name not in facts]
+
+
+def _named(name: str) -> str:
+    return {"f_baseline": "score of the baseline"}.get(name, name.replace("_", " "))
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def deletion_words(curves: Sequence[KeptCurve], targets: Sequence[str]) -> str:
+    """What is left of each target's prediction when the regions that each method ranks highest are replaced."""
+    told = []
+    for target in targets:
+        own = [curve for curve in curves if curve.target == target and len(curve.fraction) > 2]
+        if own:
+            told.append(_left(target, [curve for curve in own if curve.fill == own[0].fill]))
+    return " ".join(told)
+
+
+def _left(target: str, curves: Sequence[KeptCurve]) -> str:
+    """One sentence, at the stored inner point of the first curve that is nearest to SHARE."""
+    share = min(curves[0].fraction[1:-1], key=lambda fraction: abs(fraction - SHARE))
+    left = listed([f"{pretty(c.method)} {percent(float(np.interp(share, c.fraction, c.left)))}" for c in curves])
+    fill = curves[0].fill.replace("_", " ")
+    return (f"With the {percent(share)} of the tissue that a map ranks highest replaced ({fill}), of the prediction of "
+            f"{target} is left: {left}.")
+
+
+def stability_badges(run: Run, case: str, entry: MapEntry, agreed: float, sensitivity: float) -> list[Badge]:
+    """Badges for what was measured: agreement with other methods, sensitivity to noise, and the map under probes."""
+    from xaimed.viz.trust import ALIKE
+
+    found = []
+    if math.isfinite(agreed):
+        found.append(Badge(f"methods agree {agreed:.2f}" if agreed >= ALIKE else f"methods differ {agreed:.2f}",
+                           "neutral" if agreed >= ALIKE else "warn"))
+    if math.isfinite(sensitivity):
+        found.append(Badge(f"max sensitivity {sensitivity:.2f}"))
+    probed = _under_probes(run).get((case, entry.target, entry.method), math.nan)
+    if math.isfinite(probed):
+        found.append(Badge(f"under probes {probed:.2f}", "neutral" if probed >= ALIKE else "warn"))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _under_probes(run: Run) -> dict[tuple[str, str, str], float]:
+    """The lowest rank correlation of each map with itself under a probe that is no control."""
+    from xaimed.viz.probes import is_control
+
+    rows: pd.DataFrame = run.scores[(run.scores["metric"] == RHO) & run.scores["value"].notna()]
+    rows = rows[~rows["condition"].isin([name for name in rows["condition"].unique() if is_control(str(name))])]
+    lowest = rows.groupby(["case", "target", "method"], sort=False)["value"].min()
+    return {(str(case), str(target), str(method)): float(value)
+            for (case, target, method), value in lowest.items()}
+
+
+__all__ = ["CONCORDANCE", "deletion_words", "recipes", "stability_badges"]
