@@ -64,7 +64,8 @@ def of_cases(cases: Selection, train: Sequence[Case], classes: Sequence[str]) ->
 
 def difference(run: Run, baseline: dict[str, float]) -> tuple[float, float, float]:
     """The mean over cases of the model's Dice less the baseline's, low and high of the patient bootstrap (2000)."""
-    rows = run.scores[(run.scores["metric"] == "Dice") & (run.scores["method"].fillna("") == "")]
+    rows = run.scores[(run.scores["metric"] == "Dice") & (run.scores["method"].fillna("") == "")
+                      & (run.scores["condition"] == "clean")]
     own = rows.groupby("case")["value"].mean()
     patients = run.cases.set_index("case")["patient"]
     names = [name for name in own.index if np.isfinite(own[name])]

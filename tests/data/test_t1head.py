@@ -64,10 +64,21 @@ def test_blocks_keep_their_distance(tmp_path: Path) -> None:
         t1head.slices(head, "coronal", 0)
 
 
+def test_bands_take_turns() -> None:
+    assert t1head.bands(10, 47) == (("train", 10, 20), ("test", 23, 27), ("train", 30, 40), ("val", 43, 47),
+                                    ("train", 50, 57))
+    for count in range(40, 90):
+        places = {split: [z for kind, start, end in t1head.bands(0, count) if kind == split for z in range(start, end)]
+                  for split in ("train", "val", "test")}
+        held = places["val"] + places["test"]
+        assert max(places["train"] + held) == max(places["train"]) < count, "a held band lies between two of training"
+        assert all(abs(a - b) > t1head.GAP for a in places["train"] for b in held)
+
+
 def test_anatomy(tmp_path: Path) -> None:
-    found = t1_anatomy.open(asked("t1-anatomy", drawn(tmp_path), {"radius": "2"}))
+    found = t1_anatomy.open(asked("t1-anatomy", drawn(tmp_path), {"radius": "1"}))
     case = found[5]
-    assert case.image.shape == (5, 40, 24)
+    assert case.image.shape == (3, 40, 24)
     assert np.all(np.diff(case.image[:, 6, 6]) > 0), "the ramp: neighbours in order, the slice itself in the middle"
     assert case.segments["csf"].sum() == 16
     assert case.segments["white-matter"].sum() == 20 * 32 - 16
@@ -118,6 +129,14 @@ def test_real_slab(data_root: Path) -> None:
     assert after < before, "the part in the plane explains some of the difference, the part through it is not given"
 
 
+def test_every_tissue_is_in_training(data_root: Path) -> None:
+    data = t1_anatomy.open(asked("t1-anatomy", data_root))
+    for split in ("train", "val", "test"):
+        held = [data[number].segments for number, row in enumerate(data.rows) if row.split == split][::4]
+        for name in t1head.TISSUES:
+            assert np.mean([part[name].mean() for part in held]) > 0.002, (split, name)
+
+
 def test_real_anatomy_is_what_the_atlas_says(data_root: Path) -> None:
     data = t1_anatomy.open(asked("t1-anatomy", data_root))
     case = data[len(data) // 2]
@@ -131,6 +150,7 @@ def test_faults(tmp_path: Path) -> None:
         t1head.read_head(asked("t1", tmp_path))
     drawn(tmp_path / "t1-volume")
     for name, module, options in (("t1-anatomy", t1_anatomy, {"radius": "-1"}),
+                                  ("t1-anatomy", t1_anatomy, {"radius": "2"}),
                                   ("t1-volume", t1_volume, {"depth": "1"}),
                                   ("t1-volume", t1_volume, {"depth": "30"}),
                                   ("t1-registration", t1_registration, {"fields": "0"})):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from xaimed.content import folder
@@ -89,3 +90,13 @@ def test_the_figures_of_a_card(trivial: dict[str, Any], data_root: Path, capsys:
     assert found["baseline"][0] == pytest.approx(0.884, abs=0.002)
     assert found["difference"][1] > 0
     assert capsys.readouterr().out.count("\n") == 3
+
+
+def test_the_difference_leaves_probes_out(segmenting: dict[str, Any]) -> None:
+    rows = [("a", 0.8, "clean"), ("a", 0.6, "clean"), ("b", 0.5, "clean"), ("a", 0.0, "noise:0.05")]
+    run = SimpleNamespace(
+        scores=pd.DataFrame([{"case": case, "metric": "Dice", "method": "", "condition": condition, "value": value}
+                             for case, value, condition in rows]),
+        cases=pd.DataFrame({"case": ["a", "b"], "patient": ["p", "q"]}))
+    mean, low, high = segmenting["difference"](run, {"a": 0.5, "b": 0.5})
+    assert (mean, low, high) == pytest.approx((0.1, 0.0, 0.2))

@@ -1,6 +1,7 @@
 """T1 head slices: real MR with white matter, grey matter, fluid and brain stem, for segmentation in 2-D or of a stack.
 
-From the volume of `t1head`. A case is a slice with its neighbours as channels.
+From the volume of `t1head`. A case is a slice with its neighbours as channels. Training, test and val take turns along
+the head: in blocks at its ends the training slices would hold hardly any fluid or brain stem.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from xaimed.data.listed import About, Listed, Picture, chosen
 from xaimed.errors import InputError
 from xaimed.imaging.decoded import digest_of
 
-SPLIT = "given"  # blocks of slices
+SPLIT = "given"  # bands of slices
 ORIGIN = t1head.ORIGIN
 ABOUT = About("t1-anatomy", "T1 head MR slices with anatomical labels", "segmentation", tuple(t1head.TISSUES), (
     *t1head.WARNINGS,
+    (f"test and val slices lie {t1head.GAP + 1} mm or more from the next of training: neighbours are alike, so the "
+     "figures flatter"),
     ("the labels were made by software (FreeSurfer's names) and joined here: thalamus and basal ganglia count as grey "
      "matter, choroid plexus as fluid, ventral diencephalon as brain stem")))
 
@@ -38,10 +41,12 @@ def open(request: DataRequest) -> Listed:
     Raises NotFound where the volume is absent, InputError where it is damaged.
     """
     options = chosen(Options, request)
-    if options.radius < 0:
-        raise InputError(f"option radius of {request.name}: {options.radius}; expected 0 or more slices on either side")
+    most = t1head.GAP // 2
+    if not 0 <= options.radius <= most:
+        raise InputError(f"option radius of {request.name}: {options.radius}; expected 0 to {most} slices on either "
+                         "side: with more, training and test would share slices")
     head = t1head.read_head(request)
-    places = t1head.slices(head, options.plane, options.step)
+    places = t1head.slices(head, options.plane, options.step, t1head.bands)
     last = head.volume.shape[t1head.AXES[options.plane]] - 1
 
     def picture(index: int) -> Picture:

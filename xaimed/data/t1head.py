@@ -8,6 +8,7 @@ down, axis 2 from the back to the brow; a voxel is 1 mm wide.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,11 +24,15 @@ from xaimed.errors import InputError, unknown
 from xaimed.types import Floats
 
 Number = TypeVar("Number", bound=np.generic)
+Block = tuple[str, int, int]  # split, first slice, the slice after the last
+Cut = Callable[[int, int], tuple[Block, ...]]
 SPACING_MM = 1.0
 UNIT = 4  # neighbouring slices that count as one patient
 AXES = {"sagittal": 0, "axial": 1, "coronal": 2}
 # Shares of the slices that show brain: train at both ends, val and test between them, gaps of 5 % that belong to none.
 BLOCKS = (("train", 0.0, 0.35), ("test", 0.4, 0.5), ("val", 0.55, 0.65), ("train", 0.7, 1.0))
+# Or in turns along the whole head, in slices: train, a gap, val or test by turns, a gap.
+BAND, GAP, HELD = 10, 3, 4
 LEAST = 0.05  # of a slice's pixels that must show brain
 TISSUES = {
     "white-matter": (2, 7, 41, 46, 77, 251, 252, 253, 254, 255),
@@ -98,10 +103,28 @@ class Slice:
         return CaseRow(case, self.patient, self.split, None)
 
 
-def slices(head: Head, plane: str, step: int = 1) -> tuple[Slice, ...]:
+def blocks(first: int, count: int) -> tuple[Block, ...]:
+    """The shares of `BLOCKS` of `count` slices from `first`: test and val are far from training, and other tissue."""
+    return tuple((split, first + round(low * count), first + round(high * count)) for split, low, high in BLOCKS)
+
+
+def bands(first: int, count: int) -> tuple[Block, ...]:
+    """Training bands of 10 slices, between them by turns 4 for test and 4 for val, 3 from the next of training.
+
+    Every tissue is in training; what is measured is only how well the slices between are filled in.
+    """
+    held, found, last = ("test", "val"), [], first + count
+    for turn, start in enumerate(range(first, last, BAND + HELD + 2 * GAP)):
+        found.append(("train", start, min(start + BAND, last)))
+        if (place := start + BAND + GAP) + HELD + GAP < last:
+            found.append((held[turn % 2], place, place + HELD))
+    return tuple(found)
+
+
+def slices(head: Head, plane: str, step: int = 1, cut: Cut = blocks) -> tuple[Slice, ...]:
     """Every `step`-th slice of a plane ("coronal", "axial" or "sagittal") that shows brain and lies in a block.
 
-    Raises NotFound for another plane, InputError for a step below 1.
+    cut: the blocks among the slices that show brain. Raises NotFound for another plane, InputError for a step below 1.
     """
     if plane not in AXES:
         raise unknown("plane", plane, AXES)
@@ -112,8 +135,7 @@ def slices(head: Head, plane: str, step: int = 1) -> tuple[Slice, ...]:
     brain = np.flatnonzero((head.volume > 0).mean(axis=others) > LEAST)
     first, count = int(brain[0]), int(brain[-1] - brain[0] + 1)
     found = []
-    for number, (split, low, high) in enumerate(BLOCKS):
-        start, end = first + round(low * count), first + round(high * count)
+    for number, (split, start, end) in enumerate(cut(first, count)):
         found += [Slice(axis, z, split, f"t1-{split}-{number}-{(z - start) // UNIT:02d}")
                   for z in range(start, end, step)]
     return tuple(found)

@@ -19,7 +19,7 @@ from xaimed.errors import PlanError
 from xaimed.settings import settings
 from xaimed.training.example import Batch, dense_lesson, normalised
 from xaimed.training.loop import learned
-from xaimed.training.segmentation import Segmentation, masks_of, soft_dice, with_background
+from xaimed.training.segmentation import Segmentation, losses_of, masks_of
 from xaimed.training.trainer import Study
 from xaimed.types import Case, Floats
 
@@ -28,15 +28,18 @@ from xaimed.types import Case, Floats
 class Options:
     """critic: weight of the multi-scale L1 loss beside the soft Dice. bound: the largest weight that the critic has.
 
-    Raises PlanError for a value that is not positive.
+    cross_entropy: weight of the cross-entropy; where classes are many and small, the other two losses alone may never
+    find them. Raises PlanError for a critic or bound that is not positive, and for a negative cross_entropy.
     """
 
     critic: float = 1.0
     bound: float = 0.05
+    cross_entropy: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.critic <= 0 or self.bound <= 0:
-            raise PlanError(f"options: critic {self.critic}, bound {self.bound}; expected positive numbers")
+        if self.critic <= 0 or self.bound <= 0 or self.cross_entropy < 0:
+            raise PlanError(f"options: critic {self.critic}, bound {self.bound}, cross_entropy {self.cross_entropy}; "
+                            "expected positive numbers, 0 or more for cross_entropy")
 
 
 class AdversarialSegmentation(Segmentation):
@@ -63,7 +66,7 @@ class AdversarialSegmentation(Segmentation):
 
 
 def adversarial_losses(network: SegAN, images: Tensor, truth: Tensor, options: Options) -> dict[str, Tensor]:
-    """The multi-scale L1 loss and 1 - soft Dice of images (B, C, h, w) for truth (B, classes, h, w) in [0, 1].
+    """The multi-scale L1 loss, 1 - soft Dice and cross-entropy of images (B, C, h, w) for truth (B, classes, h, w).
 
     The critic's weights are cut to the bound first.
     """
@@ -72,8 +75,9 @@ def adversarial_losses(network: SegAN, images: Tensor, truth: Tensor, options: O
             weight.clamp_(-options.bound, options.bound)
     logits = network(images)
     scales = network.scales(images, network.masks(logits), truth)
-    found = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
-    return {"critic": options.critic * scales.mean(), "dice": soft_dice(found, with_background(logits, truth))}
+    losses = losses_of(logits, truth)
+    return {"critic": options.critic * scales.mean(), "dice": losses["dice"],
+            "cross-entropy": options.cross_entropy * losses["cross-entropy"]}
 
 
 @contextmanager
