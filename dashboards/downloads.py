@@ -28,9 +28,10 @@ def drawing(name: str, run: Run, draw: Callable[[Run], Figure]) -> None:
                        mime="image/svg+xml", key=f"svg-{name}", on_click="ignore", type="tertiary")
 
 
-def beside(name: str, table: pd.DataFrame, run: Run | None = None, draw: Callable[[Run], Figure] | None = None) -> None:
-    """The buttons of one figure in a row."""
+def beside(name: str, table: pd.DataFrame, run: Run | None = None, draw: Callable[[Run], Figure] | None = None,
+           label: str = "Data (CSV)") -> None:
+    """The buttons of one figure in a row; label: of the first, so that two figures of a page are told apart."""
     with st.container(horizontal=True, gap="small"):
-        numbers(name, table)
+        numbers(name, table, label)
         if run is not None and draw is not None:
             drawing(name, run, draw)

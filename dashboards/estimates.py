@@ -38,8 +38,8 @@ def table(title: str, estimates: Sequence[Estimate], name: str) -> None:
         return
     found = wording.estimate_table(estimates)
     numbers = {column: st.column_config.NumberColumn(format="%.3f") for column in ("value", "low", "high")}
-    st.dataframe(found, hide_index=True, column_config=numbers, key=name, alt=title)
-    downloads.numbers(name, found)
+    st.dataframe(found, hide_index=True, column_config=numbers, key=name, placeholder=wording.MISSING, alt=title)
+    downloads.numbers(name, found, f"{title} (CSV)")
 
 
 def plots(run: Run, wanted: Sequence[Plot]) -> None:
@@ -60,4 +60,5 @@ def _plot(run: Run, plot: Plot) -> None:
     st.plotly_chart(plot.chart(run.results), key=plot.kind, config={"displaylogo": False}, alt=plot.title)
     if plot.note:
         st.caption(plot.note)
-    downloads.beside(plot.kind, charts.curve_table(run.results, plot.kind), run, plot.draw)
+    downloads.beside(plot.kind, charts.curve_table(run.results, plot.kind), run, plot.draw,
+                     f"{plot.title} (CSV)")

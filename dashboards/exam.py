@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 import streamlit as st
 
-from dashboards import shell
+from dashboards import faults, shell
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
 from xaimed.store import Run
-from xaimed.viz import marks, wording
+from xaimed.viz import marks, wording, worklist
 from xaimed.viz.charts import plain_name
 from xaimed.viz.hanging import Hung, hanging
 
@@ -48,13 +48,15 @@ def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:
 
 
 def no_map(run: Run, case: str) -> str:
-    """Why a case without a map has none."""
+    """Why a case without a map has none, short enough to stand under an image."""
     table = shell.listed(str(run.path), stamp(run.path))
-    missed = int(table.loc[table["case"] == case, "missed"].iloc[0])
-    if missed:
-        lesions = "the lesion that it missed" if missed == 1 else f"any of the {missed} lesions that it missed"
-        return f"No map here: this audit made none for {lesions}."
-    return "No map here: the model reports nothing above its operating point in this case, and missed nothing."
+    row = table[table["case"] == case].iloc[0]
+    if row["missed"]:
+        return f"No map here: none was made for the missed lesion{'' if row['missed'] == 1 else 's'}."
+    detects = run.meta.get("model", {}).get("task") == "detection"
+    if detects and not row["score"] >= worklist.operating_point(run):
+        return "No map here: nothing at or above the operating point, nothing missed."
+    return "No map here: this audit made none for this case."
 
 
 def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:
@@ -66,7 +68,8 @@ def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:
 
 def _targets(entries: tuple[MapEntry, ...]) -> list[Told]:
     first = {entry.target: entry for entry in reversed(entries)}
-    return [{"target": name, "text": target_text(first[name])} for name in sorted(first)]
+    return [{"target": name, "text": target_text(first[name]),
+             "brief": _brief(first[name])} for name in sorted(first)]
 
 
 def _map(entry: MapEntry, gates: dict[str, str]) -> Told:
@@ -91,6 +94,14 @@ def target_text(entry: MapEntry) -> str:
     return f"detection {entry.target}: {entry.label}{score}"
 
 
+def _brief(entry: MapEntry) -> str:
+    """What a target is, short enough to stand over an image."""
+    if marks.is_missed(entry):
+        return f"missed: {entry.label}"
+    score = f" {entry.score:.2f}" if math.isfinite(entry.score) else ""
+    return f"{entry.target}{score}" if entry.box is None else f"{entry.target}: {entry.label}{score}"
+
+
 def told(error: XaimedError) -> str:
-    """The error in one line."""
-    return " ".join(str(error).split())
+    """The error in one line, without a folder of this machine."""
+    return faults.told(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import login, shell
+from dashboards import faults, login, shell
 from dashboards.exam import Choice
 from xaimed import feedback
 from xaimed.errors import XaimedError
@@ -12,33 +12,58 @@ from xaimed.feedback import VERDICTS, Opinion
 from xaimed.store import Run
 from xaimed.viz.charts import plain_name
 
+GIVEN, TOLD = "opinions_given", "opinion_told"  # of the session: how many were recorded; what became of the last
+
 
 def ask(run: Run, shown: Choice) -> None:
-    """The form, and under it what readers said of this case."""
-    what = f"this map of {plain_name(shown.method)}" if shown.method else "what the model says of this case"
-    with st.form("opinion", clear_on_submit=False, border=True):
-        verdict = st.radio(f"Your opinion of {what}", VERDICTS, index=None, key="verdict")
-        comment = st.text_area("Comment", key="comment", max_chars=feedback.LONGEST["comment"], height=68,
-                               help="It is kept for good and stands in the report: no names of patients.")
-        known = login.person()
-        reader = known or st.text_input("Your name or code", key="reader", max_chars=feedback.LONGEST["reader"])
-        sent = st.form_submit_button("Record")
-    if sent:
-        _record(run, shown, (verdict or "", reader, comment))
+    """The form, empty for each new case, target and method and after each record; under it what readers said."""
+    place = _place(run, shown)
+    with st.form("opinion", border=True):
+        st.radio(f"Your opinion of {_what(shown)}", VERDICTS, index=None, key=f"verdict {place}", horizontal=True)
+        st.text_area("Comment", key=f"comment {place}", max_chars=feedback.LONGEST["comment"], height=68,
+                     help="It is kept for good and stands in the report: no names of patients.")
+        if not login.person():
+            st.text_input("Your name or code", key="reader", max_chars=feedback.LONGEST["reader"])
+        st.form_submit_button("Record", on_click=_record, args=(run, shown))
+    _answer(place)
     _said(run, shown)
 
 
-def _record(run: Run, shown: Choice, given: tuple[str, str, str]) -> None:
-    verdict, reader, comment = given
+def _place(run: Run, shown: Choice) -> str:
+    """What the words in the form belong to; new after each record, so that nothing is carry-over."""
+    return " ".join((run.path.name, shown.case, shown.target, shown.method, str(st.session_state.get(GIVEN, 0))))
+
+
+def _what(shown: Choice) -> str:
+    if not shown.method:
+        return "what the model says of this case"
+    return f"the map of {plain_name(shown.method)} for {shown.target}"
+
+
+def _record(run: Run, shown: Choice) -> None:
+    """Record what stands in the form of the case that was on the screen when the reader sent it."""
+    place = _place(run, shown)
+    verdict, comment = (str(st.session_state.get(f"{name} {place}") or "") for name in ("verdict", "comment"))
+    reader = login.person() or str(st.session_state.get("reader") or "")
     if not verdict or not reader.strip():
-        st.error("Choose an opinion and give your name or code.")
+        st.session_state[TOLD] = (place, False, "Nothing recorded: choose an opinion and give your name or code.")
         return
     try:
         feedback.give(run, Opinion(shown.case, shown.target, shown.method, verdict, reader, comment))
     except XaimedError as error:
-        st.error(shell.plain(" ".join(str(error).split())))
+        st.session_state[TOLD] = (place, False, f"Nothing recorded: {faults.told(error)}")
         return
-    st.success("Recorded.")
+    st.session_state[GIVEN] = int(st.session_state.get(GIVEN, 0)) + 1
+    said = f"{verdict}, with your comment" if comment.strip() else verdict
+    told = f"Recorded: {said}, for {_what(shown)} in {shown.case}, by {reader.strip()}."
+    st.session_state[TOLD] = (_place(run, shown), True, told)
+
+
+def _answer(place: str) -> None:
+    """What became of the last record, as long as its case, target and method are shown."""
+    of, done, text = st.session_state.get(TOLD, ("", True, ""))
+    if of == place:
+        (st.success if done else st.error)(shell.plain(text))
 
 
 def _said(run: Run, shown: Choice) -> None:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from streamlit import runtime
 
 from dashboards import shell
-from dashboards.exam import Told, told
-from xaimed.errors import InputError, XaimedError
+from dashboards.exam import Told
+from dashboards.faults import EXPECTED, told
+from xaimed.errors import InputError, StoreError, XaimedError
+from xaimed.store import Run, tree_digest
 from xaimed.viz import levels, planes
 from xaimed.viz.hanging import mirrored
 from xaimed.viz.levels import Window, Words
@@ -41,7 +43,10 @@ class Loaded:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def image_of(path: str, stamp: int, case: str) -> Loaded:
     """The image of a case. Raises XaimedError where it is damaged or gone."""
-    pixels = levels.words(shell.opened(path, stamp).pixels(case))
+    run = shell.opened(path, stamp)
+    pixels = levels.words(run.pixels(case))
+    if not pixels.any():
+        _check(run, case, "image")
     small = levels.screen(pixels)
     plane = (small if small.ndim == 2 else small.mean(axis=2)).astype("float32")
     turned = frozenset(side for side in ("R", "L") if mirrored(side, plane))
@@ -52,7 +57,20 @@ def image_of(path: str, stamp: int, case: str) -> Loaded:
 def plane_of(path: str, stamp: int, key: tuple[str, str, str], smoothing: str) -> Plane:
     """The map of a key (case, target, method). Raises XaimedError where it is damaged or gone."""
     case, target, method = key
-    return planes.plane(shell.opened(path, stamp).map(case, target, method), smoothing)
+    run = shell.opened(path, stamp)
+    values = run.map(case, target, method)
+    if not values.any():
+        _check(run, case, "maps")
+    return planes.plane(values, smoothing)
+
+
+def _check(run: Run, case: str, name: str) -> None:
+    """Raise StoreError where an array of zeros is one whose file is gone: the storage reads both alike."""
+    recorded = run.meta.get("files", {}).get(f"maps.zarr/{case}")
+    folder = run.path / "maps.zarr" / case
+    stored = any(file.is_file() for file in (folder / name / "c").rglob("*"))
+    if recorded is not None and not stored and recorded != tree_digest(folder):
+        raise StoreError(f"{folder / name}: {EXPECTED}")
 
 
 def asked(wanted: object, cases: Sequence[str]) -> list[Key]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboards import login, visits
-from dashboards.shelf import Found, found_runs, stamp
+from dashboards import faults, login, visits
+from dashboards.shelf import NOT_A_RUN, Found, found_runs, other_folders, stamp
 from xaimed import feedback
 from xaimed.errors import XaimedError
 from xaimed.journal import Journal
+from xaimed.plural import plural
 from xaimed.store import Run
 from xaimed.types import NAME
 from xaimed.viz import worklist
@@ -26,18 +27,22 @@ if TYPE_CHECKING:
 PAGES = ("overview", "cases", "case", "explainability", "performance", "calibration", "subgroups", "robustness",
          "failures", "feedback", "provenance", "study")
 # Choices that outlive the page that asks for them; a widget's own state ends with its page.
-KEPT = ("find", "kind", "outcomes", "labels", "energy", "order_by", "descending", "page_size", "reader", "runs_listed")
+KEPT = ("find", "kind", "only_missed", "outcomes", "labels", "energy", "order_by", "descending", "page_size", "reader",
+        "runs_listed")
 MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$<>~])")
 # Streamlit leaves a hand's breadth of empty space around a page; a workstation shows the image there.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem 1.4rem 1.5rem 1.4rem; }
 [data-testid="stCaptionContainer"] { line-height: 1.35; opacity: 0.82 !important; }
+button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !important; font-weight: 600; }
+.st-key-steps { flex-wrap: nowrap; } .st-key-steps > [data-testid="stElementContainer"]:last-child { min-width: 0; }
 div:has(> .st-key-worklist_place) { flex: 0 0 max(330px, 100vh - 310px) !important; }
 div:has(> .st-key-findings) { flex: 0 0 max(420px, 100vh - 430px) !important; }
 .st-key-worklist_place > div, .st-key-worklist_place [data-testid="stFullScreenFrame"],
 .st-key-worklist_place [data-testid="stDataFrame"] { height: 100% !important; }
 </style>"""
 EMPTY = "No run here yet. Make one with `xaimed audit MODEL --dataset NAME --out {root}/first`, then reload."
+MOST_OTHERS = 20  # folders without a run that the choice names
 
 
 def route() -> None:
@@ -46,7 +51,10 @@ def route() -> None:
     st.html(STYLE)
     st.session_state["routed"] = True
     if login.admitted():
-        _navigation().run()
+        page = _navigation()
+        # The page's name first, so that tabs are told apart; never a case or a patient.
+        st.set_page_config(page_title=f"{page.title} · xaimed")
+        page.run()
 
 
 def _keep_choices() -> None:
@@ -87,7 +95,7 @@ def show(page: Callable[[Run], None]) -> None:
     try:
         page(run)
     except XaimedError as error:
-        st.error(plain(" ".join(str(error).split())))
+        st.error(plain(faults.told(error)))
 
 
 def runs_folder() -> Path:
@@ -97,18 +105,27 @@ def runs_folder() -> Path:
 
 def chosen_run() -> Run | None:
     """The run of the address or of the choice at the top, or None after saying why there is none."""
-    found = found_runs(runs_folder())
+    folder = runs_folder()
+    found = found_runs(folder)
     if not found:
-        st.info(EMPTY.format(root=plain(runs_folder().name)))
+        _no_run(folder)
         return None
-    run = _choice(found)
+    run = _choice(found, other_folders(folder)[:MOST_OTHERS])
     if run.problem:
         st.error(f"{plain(run.name)}: {plain(run.problem)}")
         return None
     return opened(str(run.path), stamp(run.path))
 
 
-def _choice(found: tuple[Found, ...]) -> Found:
+def _no_run(folder: Path) -> None:
+    """Say what is there instead of a run."""
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        st.warning(f"{plain(folder.name)}: {NOT_A_RUN}")
+    st.info(EMPTY.format(root=plain(folder.name)))
+
+
+def _choice(runs: tuple[Found, ...], others: tuple[Found, ...]) -> Found:
+    found = (*runs, *others)
     names = [run.name for run in found]
     asked = str(st.query_params.get("run") or st.session_state.get("run_name") or "")
     if asked in names:
@@ -119,7 +136,7 @@ def _choice(found: tuple[Found, ...]) -> Found:
     left, right = st.columns([3, 1], vertical_alignment="center")
     with right:
         name = st.selectbox("Run", names, key="run_choice", on_change=_run_changed, label_visibility="collapsed",
-                            format_func=lambda n: n if not found[names.index(n)].problem else f"{n} (cannot be opened)")
+                            format_func=lambda n: f"{n} ({state})" if (state := found[names.index(n)].state) else n)
     chosen = found[names.index(name)]
     with left:
         _title(chosen)
@@ -134,9 +151,13 @@ def _title(chosen: Found) -> None:
     meta = opened(str(chosen.path), stamp(chosen.path)).meta
     model, data = meta.get("model", {}), meta.get("data", {})
     told = (f"**{plain(str(model.get('name', 'model')))}** on {plain(str(data.get('title') or data.get('name', '')))}"
-            f" · {data.get('cases', '?')} cases of {data.get('patients', '?')} patients"
+            f" · {_counted(data.get('cases'), 'case')} of {_counted(data.get('patients'), 'patient')}"
             f" · {plain(str(data.get('split', '')))}")
     st.markdown(told + ("  :orange-badge[SYNTHETIC DATA]" if data.get("synthetic") else ""))
+
+
+def _counted(count: object, noun: str) -> str:
+    return plural(count, noun) if isinstance(count, int) else f"an unknown number of {noun}s"
 
 
 def _run_changed() -> None:
@@ -158,12 +179,18 @@ def listed(path: str, stamp: int) -> pd.DataFrame:
     return worklist.worklist(opened(path, stamp))
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def gravest_first(path: str, stamp: int) -> list[str]:
+    """The cases of a run as its worklist lists them at first."""
+    return list(map(str, worklist.ordered(listed(path, stamp))["case"]))
+
+
 def said(run: Run) -> pd.DataFrame:
     """What readers said of the maps of a run; empty after saying why the journal cannot be read."""
     try:
         return _said(str(run.path), stamp(run.path), feedback.journal_of(run).head)
     except XaimedError as error:
-        st.warning(plain(" ".join(str(error).split())))
+        st.warning(plain(faults.told(error)))
         return pd.DataFrame(columns=list(feedback.COLUMNS))
 
 

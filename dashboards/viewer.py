@@ -34,6 +34,19 @@ def _component() -> ComponentRenderer:
 
 
 @st.cache_resource(show_spinner=False)
+def reader() -> ComponentRenderer:
+    """The viewer with the answer of a blinded reading beside it, whose own files lie in reader/."""
+    files = FOLDER.with_name("reader")
+    text = {name: (files / f"reader.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    own = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    # One module has one default: the reader's, which calls the viewer's.
+    own = own.replace("export default function viewer(", "function viewer(")
+    html = text["html"].replace("VIEWER", (FOLDER / "viewer.html").read_text(encoding="utf-8"))
+    css = (FOLDER / "viewer.css").read_text(encoding="utf-8") + text["css"]
+    return st.components.v2.component("xaimed.reader", html=html, css=css, js=f"{own}\n{text['js']}")
+
+
+@st.cache_resource(show_spinner=False)
 def _drawing() -> ComponentRenderer:
     return st.components.v2.component("xaimed.drawing", html='<div class="drawing"></div>',
                                       css=".drawing { color: var(--st-text-color); font-family: var(--st-font); }",
@@ -46,7 +59,7 @@ def draw(svg: str, key: str) -> None:
 
 
 @cache
-def _colours() -> dict[str, str]:
+def colours() -> dict[str, str]:
     """For each colour map its 256 colours, RGB, as base64."""
     return {kind: base64.b64encode(overlay.table(kind).tobytes()).decode()
             for kind in ("signed", "positive", "cividis")}
@@ -68,7 +81,7 @@ def _data(run: Run, choice: Choice) -> Told:
                           *parts.asked(want.get("keys"), [str(view["case"]) for view in views])])
     return {"run": run.path.name, "case": choice.case, "target": choice.target, "method": choice.method,
             "views": views, "parts": {parts.name_of(key): parts.part(place, key) for key in keys},
-            "answered": want.get("count", 0), "colours": _colours()}
+            "answered": want.get("count", 0), "colours": colours()}
 
 
 def _first(choice: Choice) -> list[Key]:

@@ -36,7 +36,7 @@ def show(run: Run, case: str, entry: MapEntry) -> None:
             return
         viewer.draw(without.chart(found), "without")
         st.caption(shell.plain(without.told(found)), help=HOW)
-        downloads.numbers("without-this-region", without.table(found))
+        downloads.numbers("without-this-region", without.table(found), "Without this region (CSV)")
 
 
 def _instead(run: Run, case: str, entry: MapEntry) -> str:

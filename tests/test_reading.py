@@ -1,18 +1,21 @@
-"""The blinded reader study: orders, answers in their turn, and results against the statistics by hand."""
+"""The blinded reader study: exams, orders, answers in their turn, what is left out, and going on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.dashboards.crowds import crowd_run
+from tests.dashboards.exams import exam_run
 from xaimed import reading
 from xaimed.errors import InputError
-from xaimed.reading import Reading, Study
+from xaimed.journal import Journal
+from xaimed.reading import Exam, Reading, Study
 from xaimed.run import Run
-from xaimed.stats import auc_rows
+from xaimed.viz.hanging import hanging
 
 MOST = 8
 
@@ -22,64 +25,90 @@ def run(tmp_path: Path) -> Run:
     return crowd_run(tmp_path / "crowd", 12)
 
 
-def answers(run: Run, reader: str, gain: float) -> None:
-    """Read everything: noise without the model, and the truth added with it."""
-    study, rng = Study(reader, 3, MOST), np.random.default_rng(len(reader))
-    label = dict(zip(run.cases["case"], run.cases["label"] == "malignant", strict=True))
-    while (due := reading.upcoming(run, study)) is not None:
-        case, stage = due
-        score = 60 * rng.uniform() + (gain * label[case] if stage == "with" else 0)
-        reading.record(run, study, Reading(case, stage, float(score), 4.0 if stage == "without" else 2.0))
+def names(study: Study, run: Run) -> list[str]:
+    return [exam.name for exam in study.exams(run)]
+
+
+def test_an_exam_is_what_hangs_side_by_side(tmp_path: Path) -> None:
+    run = exam_run(tmp_path / "views")
+    found = reading.exams(run.cases)
+    assert found == [Exam(("ex000", "ex001", "ex002", "ex003")), Exam(("ex004",))]
+    for exam in found:
+        assert exam.views == tuple(hung.case for hung in hanging(run.cases, exam.name))
+
+
+def test_images_that_cannot_be_told_apart_are_exams_of_their_own() -> None:
+    def table(rows: list[tuple[str, str, str, str, str | None]]) -> pd.DataFrame:
+        return pd.DataFrame(rows, columns=["case", "patient", "group_side", "group_view", "label"])
+
+    pair = [("b", "p", "l", "cc", "benign"), ("a", "p", "R", "CC", "normal")]
+    assert reading.exams(table(pair)) == [Exam(("a", "b"))]
+    twice = [*pair, ("c", "p", "L", "CC", "normal")]
+    assert reading.exams(table(twice)) == [Exam(("a",)), Exam(("b",)), Exam(("c",))]
+    nobody = [(case, "", *rest) for case, _, *rest in pair]
+    assert reading.exams(table(nobody)) == [Exam(("a",)), Exam(("b",))]
+    assert reading.exams(table([*pair, ("c", "p", "", "CC", "normal")])) == [Exam(("a", "b")), Exam(("c",))]
+    # A view whose label is not known may be the positive one: nothing can be said of the exam.
+    unknown = [pair[0], ("a", "p", "R", "CC", None), ("d", "q", "R", "CC", "normal")]
+    assert reading.exams(table(unknown)) == [Exam(("d",))]
 
 
 def test_all_readers_get_the_same_cases_each_in_an_order_of_their_own(run: Run) -> None:
-    orders = [Study(name, 3, MOST).cases(run) for name in ("a", "b", "c")]
+    orders = [names(Study(name, 3, MOST), run) for name in ("a", "b", "c")]
     assert {tuple(sorted(order)) for order in orders} == {tuple(sorted(orders[0]))}
     assert len({tuple(order) for order in orders}) == 3
-    assert Study("a", 3, MOST).cases(run) == orders[0]
-    assert sorted(Study("a", 4, MOST).cases(run)) != sorted(orders[0])
-    assert len(Study("a", 3, 99).cases(run)) == 12
+    assert names(Study("a", 3, MOST), run) == orders[0]
+    assert sorted(names(Study("a", 4, MOST), run)) != sorted(orders[0])
+    assert len(names(Study("a", 3, 99), run)) == 12
 
 
 def test_each_case_is_read_without_and_then_with_the_model_and_once(run: Run) -> None:
     study = Study("a", 3, MOST)
-    first = study.cases(run)[0]
-    assert reading.upcoming(run, study) == (first, "without")
+    exam = study.exams(run)[0]
+    assert reading.upcoming(run, study) == (exam, "without")
+    assert reading.first_answer(run, study, exam.name) is None
     with pytest.raises(InputError, match="reload"):
-        reading.record(run, study, Reading(first, "with", 50, 1))
-    reading.record(run, study, Reading(first, "without", 50, 1))
-    assert reading.upcoming(run, study) == (first, "with")
+        reading.record(run, study, Reading(exam.name, "with", 50, 1))
+    reading.record(run, study, Reading(exam.name, "without", 35, 1))
+    assert reading.upcoming(run, study) == (exam, "with")
+    assert reading.first_answer(run, study, exam.name) == 35
+    assert reading.first_answer(run, Study("b", 3, MOST), exam.name) is None
     with pytest.raises(InputError, match="reload"):
-        reading.record(run, study, Reading(first, "without", 60, 1))
-    assert reading.upcoming(run, Study("b", 3, MOST)) == (Study("b", 3, MOST).cases(run)[0], "without")
+        reading.record(run, study, Reading(exam.name, "without", 60, 1))
+    # Opened anew, after a stop, it goes on where it was; another reader begins at their own start.
+    again = Run.open(run.path)
+    assert reading.upcoming(again, Study(" a ", 3, MOST)) == (exam, "with")
+    other = Study("b", 3, MOST)
+    assert reading.upcoming(again, other) == (other.exams(run)[0], "without")
+
+
+def test_what_cannot_be_read_is_noted_and_does_not_come_again(run: Run) -> None:
+    study = Study("a", 3, MOST)
+    first, second = study.exams(run)[:2]
+    reading.leave_out(run, study, first)
+    assert reading.upcoming(run, study) == (second, "without")
+    # Gone between the two answers: the first answer stays in the record, the case is done with.
+    reading.record(run, study, Reading(second.name, "without", 10, 1))
+    reading.leave_out(run, study, second)
+    due = reading.upcoming(run, study)
+    assert due is not None
+    assert due[0] == study.exams(run)[2]
+    table = reading.readings(run, 3, MOST)
+    assert list(table["left_out"]) == [reading.MISSING, "", reading.MISSING]
+    assert np.isnan(table["score"]).tolist() == [True, False, True]
+    [line, _] = Journal(run.path.parent).lines("unread")
+    assert (line.facts["place"], line.facts["left_out"]) == (1, "image missing or damaged, not read")
+
+
+def test_the_study_that_was_last_read_in_is_known(run: Run) -> None:
+    assert reading.begun(run) is None
+    for seed, most in ((3, MOST), (5, 4)):
+        study = Study("a", seed, most)
+        reading.record(run, study, Reading(names(study, run)[0], "without", 50, 1))
+    assert reading.begun(run) == (5, 4)
 
 
 def test_no_answer_out_of_range(run: Run) -> None:
     for score, seconds in ((-1, 1), (101, 1), (50, -1), (float("nan"), 1)):
         with pytest.raises(InputError):
             Reading("c000000", "with", score, seconds)
-
-
-def test_results_need_two_readers_who_are_through(run: Run) -> None:
-    answers(run, "a", 20)
-    assert reading.results(run, Study("a", 3, MOST), "malignant") == []
-
-
-def test_the_gain_is_the_difference_of_the_mean_areas(run: Run) -> None:
-    for name in ("a", "bb"):
-        answers(run, name, 40)
-    study = Study("a", 3, MOST)
-    found = {e.name: e for e in reading.results(run, study, "malignant") if "p (" not in e.name}
-    table = reading.readings(run, 3, MOST)
-    cases = sorted(study.cases(run))
-    truth = np.array([int(case[1:]) % 2 == 0 for case in cases])
-    means = {}
-    for stage in ("without", "with"):
-        own = table[table["stage"] == stage].pivot(index="reader", columns="case", values="score")[cases]
-        means[stage] = float(auc_rows(own.to_numpy(float), truth).mean())
-    gain = found["difference in image AUC malignant: readers with the model - without"]
-    assert gain.value == pytest.approx(means["with"] - means["without"])
-    assert gain.value > 0
-    assert found["mean of 2 readers' image AUC malignant"].value == pytest.approx(means["without"])
-    assert found["median seconds a case, without the model"].value == 4.0
-    assert found["median seconds a case, with the model"].value == 2.0

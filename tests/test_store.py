@@ -321,6 +321,19 @@ def test_a_damaged_map_is_named(tmp_path: Path) -> None:
         Run.open(path).map("ex000", "d0", "grad_cam")
 
 
+@pytest.mark.parametrize("name", ["image", "maps"])
+def test_a_deleted_array_is_missing_and_one_of_zeros_is_not(tmp_path: Path, name: str) -> None:
+    black = np.zeros((6, 8), np.float32)
+    mapfile.write_case(tmp_path / "c", black[None], [MapEntry("d0", "occlusion")], [black])
+    read = {"image": lambda: mapfile.read_image(tmp_path / "c")[0],
+            "maps": lambda: mapfile.read_map(tmp_path / "c", "d0", "occlusion")}
+    np.testing.assert_array_equal(read[name](), black)
+    for shard in [path for path in (tmp_path / "c" / name / "c").rglob("*") if path.is_file()]:
+        shard.unlink()
+    with pytest.raises(StoreError, match=f"c/{name}: missing"):
+        read[name]()
+
+
 def test_unknown_names_say_what_is_there(tmp_path: Path) -> None:
     run = Run.open(example.example_run(tmp_path, 1))
     with pytest.raises(NotFound, match="ex000"):

@@ -94,6 +94,27 @@ def test_other_changes_are_named(run: Run, change: Callable[[Path], object], nam
     assert named in capsys.readouterr().out
 
 
+def test_a_log_that_lost_its_last_lines_is_found_also_without_their_reports(
+        run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """log.end holds how far the log goes; a line more, which a killed process leaves, is no loss."""
+    log, end = run.path / "log.jsonl", run.path / "log.end"
+    lines, kept = log.read_bytes().splitlines(keepends=True), end.read_bytes()
+    log.write_bytes(b"".join(lines[:-1]))
+    (run.path / "report.pdf").unlink()
+    assert main(["verify", str(run.path)]) == 1
+    assert f"log.jsonl: {len(lines) - 1} lines where log.end names {len(lines)}" in capsys.readouterr().out
+    assert main(["report", str(run.path), "--no-cases"]) == 2
+    log.write_bytes(b"".join(lines))
+    for changed, words in ((b"{}", "log.end: damaged"), (kept.replace(b'"head":"', b'"head":"0'), "was replaced")):
+        end.write_bytes(changed)
+        assert any(words in problem for problem in verify(run)[0])
+    end.unlink()
+    assert any("log.end: missing" in problem for problem in verify(run)[0])
+    end.write_bytes(kept)
+    ledger.append(log, "report", {})
+    assert not any("log.end" in problem for problem in verify(run)[0])
+
+
 def test_a_changed_number_in_run_json_is_found_even_with_new_digests(run: Run) -> None:
     meta = json.loads((run.path / "run.json").read_text())
     (run.path / "results.json").write_text((run.path / "results.json").read_text().replace("0.87", "0.99"))

@@ -7,7 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +102,7 @@ def run_audit(audit: Audit, progress: Progress | None = None) -> Run:
     """The finished run. Raises XaimedError for anything that a user can mend; a cut-off run can be resumed."""
     say = progress or _silent
     clock = _Clock()
-    methods = methods_of(audit.plan)
+    methods = methods_of(audit.plan) if len(audit.cases) else ()
     audit = _tuned(_resolved(audit), methods)
     with Store.create(audit.out, plan_text(audit.plan), _meta(audit), audit.resume) as store:
         _study_cases(audit, store, methods, clock, say)
@@ -163,6 +163,13 @@ def methods_of(plan: Plan) -> tuple[Method, ...]:
         except TypeError as error:
             raise PlanError(f"explaining.parameters.{name}: {error}; expected fields of {method!r}") from error
     return tuple(out)
+
+
+def settings_of(method: Method) -> dict[str, Any]:
+    """The settings of a method as they are used, defaults too: those that are names, numbers, or lists of them."""
+    known = {one.name: getattr(method, one.name) for one in fields(method)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()
+            if isinstance(value, str | int | float | tuple | None)}
 
 
 def _study_cases(audit: Audit, store: Store, methods: Sequence[Method], clock: _Clock, say: Progress) -> None:
@@ -326,7 +333,9 @@ def _conclude(audit: Audit, store: Store, extra: list[Score], clock: _Clock) -> 
 
 
 def _results(audit: Audit, draft: Run, options: JudgeOptions) -> Results:
-    """What the model's classes and boxes, and what its answers in pixels, are worth."""
+    """What the model's classes and boxes, and what its answers in pixels, are worth; nothing where there is no case."""
+    if not len(audit.cases):
+        return Results((), {})
     task = audit.model.file.task
     # The boxes of a set say to a classifier where its maps should be; it finds none, and is not judged by them.
     truth = draft.truth if task == "detection" else draft.truth[draft.truth["x0"].isna()]
@@ -367,5 +376,6 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "manifest": manifest_digest(cases.dataset.rows), "selection": manifest_digest(cases.rows),
             "warnings": list(cases.warnings)},
         "xaimed": xaimed.__version__, "code": code_digest(),
+        "methods": {method.name: settings_of(method) for method in methods_of(audit.plan)},
         "seeds": {"audit": audit.plan.seed}, "versions": versions(), "platform": platform.platform(terse=True),
         **audit.provenance}

@@ -106,8 +106,13 @@ def run_table_audit(audit: TableAudit, say: Progress = silence) -> Run:
 
 
 def judge_sheet(audit: TableAudit, say: Progress = silence) -> Results:
-    """All estimates: of the first model, what gave no output, of each other model (group "model=NAME"), and pairs."""
+    """All estimates: of the first model, what gave no output, of each other model (group "model=NAME"), and pairs.
+
+    None where there is no case.
+    """
     sheet = audit.sheet
+    if not len(sheet.cases):
+        return Results((), {})
     everyone = {**sheet.models, **sheet.readers}
     estimates: list[Estimate] = []
     curves: dict[str, Mapping[str, list[float]]] = {}

@@ -1,8 +1,9 @@
 """The hash-chained log of a run: one line of canonical JSON for each event.
 
 Every line holds the hash of the line before it and its own, sha256 over the line without its hash.
-A changed, removed or inserted line breaks the chain at that line. Cutting lines off the end is found
-by comparing with the head that run.json keeps.
+A changed, removed or inserted line breaks the chain at that line. Lines cut off the end are found by the head that
+run.json keeps, and those written after the audit by the file log.end beside the log, which holds how many lines it has
+and the hash of the last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from xaimed.errors import StoreError
 
 Fact = str | int | float | bool | None
 START = "0" * 64
+END, TOLD = ".end", "end"  # the suffix of the file that holds the log's length; what a line says if it is kept there
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,35 @@ def backwards(entries: Sequence[Entry]) -> str:
         if after.time < before.time:
             return (f"line {after.index + 1} says {after.time}, before the {before.time} of the line above it: "
                     "the clock was set back, or lines were written with another one")
+    return ""
+
+
+def note_end(path: Path, entry: Entry) -> None:
+    """Set down beside the log `path` that it reaches to this entry."""
+    target = path.with_suffix(END)
+    part = target.with_name(f".{target.name}.part")
+    part.write_text(canonical({"entries": entry.index + 1, "head": entry.hash}) + "\n", encoding="utf-8")
+    part.replace(target)
+
+
+def cut_off(path: Path, entries: Sequence[Entry]) -> str:
+    """What the log lacks of what was set down beside it, in one line, or "".
+
+    A log that goes on beyond that is whole: a killed process may write a line without setting it down.
+    """
+    target = path.with_suffix(END)
+    if not target.is_file():
+        told = any(entry.facts.get(TOLD) for entry in entries)
+        return f"{target.name}: missing; expected the length of the log beside it" if told else ""
+    try:
+        found = json.loads(target.read_bytes())
+        count, head = int(found["entries"]), str(found["head"])
+    except (ValueError, KeyError, TypeError):
+        return f"{target.name}: damaged; expected the length of the log and the hash of its last line"
+    if count < 1 or len(entries) < count:
+        return f"{path.name}: {len(entries)} lines where {target.name} names {count}: the last lines were removed"
+    if entries[count - 1].hash != head:
+        return f"{path.name}: line {count} is not the one that {target.name} names: the log was replaced"
     return ""
 
 

@@ -60,7 +60,8 @@ def write_case(folder: Path, image: Floats, entries: Sequence[MapEntry], maps: S
     stack, scales = _scaled(image.shape[1:], entries, maps)
     _array(group, "maps", stack, one_chunk=False)
     rows = [_row(entry, scale) for entry, scale in zip(entries, scales, strict=True)]
-    attributes = {"channels": channels, "entries": rows}
+    # whole: arrays of zeros are written too, so that one without a file is missing and not black.
+    attributes = {"channels": channels, "entries": rows, "whole": True}
     if planes:
         named = [MapEntry("", name) for name in planes]
         kept, scales = _scaled(image.shape[1:], named, list(planes.values()))
@@ -88,7 +89,8 @@ def _array(group: zarr.Group, name: str, values: NDArray[np.generic], one_chunk:
     shape = tuple(max(1, n) for n in values.shape)
     chunks = shape if one_chunk else (1, *shape[1:])
     array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, shards=shape,
-                               compressors=BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"))
+                               compressors=BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"),
+                               config={"write_empty_chunks": True})
     if values.size:
         array[...] = values
 
@@ -161,11 +163,13 @@ def read_pixels(folder: Path) -> NDArray[np.uint16]:
 def _values(folder: Path, name: str, index: int | None) -> NDArray[np.generic]:
     import zarr
 
+    if _attributes(folder).get("whole") and not any(path.is_file() for path in (folder / name / "c").rglob("*")):
+        raise _fault(folder / name, "missing")
     try:
         array = zarr.open_array(str(folder / name), mode="r")
         return np.asarray(array[...] if index is None else array[index])
     except Exception as problem:  # codecs raise their own kinds of error: all mean damaged bytes here
-        raise _damaged(folder / name, problem) from problem
+        raise _fault(folder / name, f"damaged ({type(problem).__name__})") from problem
 
 
 def _attributes(folder: Path) -> Mapping[str, Any]:
@@ -179,7 +183,7 @@ def _attributes(folder: Path) -> Mapping[str, Any]:
             return cast(Mapping[str, Any], found)
         raise KeyError("entries")
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise _damaged(folder / "zarr.json", problem) from problem
+        raise _fault(folder / "zarr.json", f"damaged ({type(problem).__name__})") from problem
 
 
 def _unpictured(maps: Path) -> bool:
@@ -189,6 +193,6 @@ def _unpictured(maps: Path) -> bool:
         return False  # then each case has a folder, or its maps are missing
 
 
-def _damaged(path: Path, problem: BaseException) -> StoreError:
-    return StoreError(f"{path}: damaged ({type(problem).__name__}); expected the array that the audit wrote: "
-                      "restore it from a copy or run the audit again")
+def _fault(path: Path, what: str) -> StoreError:
+    return StoreError(f"{path}: {what}; expected the array that the audit wrote: restore it from a copy or run the "
+                      "audit again")

@@ -1,47 +1,58 @@
-"""A blinded reader study: each reader reads each case without and then with the model, in an order of their own.
+"""A blinded reader study: each reader reads each exam without and then with the model, in an order of their own.
 
     study = Study("Dr B", seed=0, most=40)
-    study.cases(run)                       the cases in this reader's order
+    study.exams(run)                       the exams in this reader's order, each with all its views
+    upcoming(run, study)                   the exam and stage that are due; a reader goes on where they stopped
     record(run, study, reading)            one answer, kept for good in the journal
-    results(run, 0)                        what the multi-reader statistics say, once two readers are through
+    leave_out(run, study, exam, reason)    an exam that cannot be read, with the reason, kept likewise
 
-The second answer to a case is given right after the first, with the model shown (sequential design): the first cannot
-be changed then. Sequential reading measures what the model adds to an answer, and tends to understate it.
+The second answer to an exam is given right after the first, with the model shown (sequential design): the first cannot
+be changed then. Sequential reading needs no washout and measures what the model adds to an answer; it tends to
+understate it. What the answers show is in `reading_results`.
 """
 
 from __future__ import annotations
 
-import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xaimed.errors import InputError
 from xaimed.feedback import LONGEST, journal_of, model_of
-from xaimed.journal import Line
 from xaimed.ledger import Fact
-from xaimed.metrics.comparison import Contest
-from xaimed.metrics.evidence import evidence
-from xaimed.metrics.mrmc import reader_mean
-from xaimed.metrics.readers import RANDOM, Panel, read_panel
-from xaimed.stats import Array, Estimate, Resampling
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xaimed.journal import Line
     from xaimed.run import Run
 
-KIND = "reading"
+KIND, UNREAD = "reading", "unread"
+DESIGN = "exams, sequential"
+MISSING = "image missing or damaged, not read"
 Stage = Literal["without", "with"]
 STAGES: tuple[Stage, Stage] = ("without", "with")
-COLUMNS = ("time", "reader", "case", "stage", "score", "seconds", "seed", "most", "place")
+COLUMNS = ("time", "reader", "case", "stage", "score", "seconds", "seed", "most", "place", "left_out")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What is read at once: the views of one examination as they hang; named by the first."""
+
+    views: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The case of its first view, which stands for the exam in the journal."""
+        return self.views[0]
 
 
 @dataclass(frozen=True)
 class Study:
-    """Who reads which cases: the reader, the seed that draws cases and orders, and at most so many cases."""
+    """Who reads which exams: the reader, the seed that draws exams and orders, and at most so many exams."""
 
     reader: str
     seed: int = 0
@@ -54,9 +65,9 @@ class Study:
         if self.most < 1:
             raise InputError(f"{self.most} cases; expected 1 or more")
 
-    def cases(self, run: Run) -> list[str]:
-        """The cases in this reader's order: the same cases for all readers of a seed, each reader another order."""
-        known = sorted(map(str, run.cases.loc[run.cases["label"].notna(), "case"]))
+    def exams(self, run: Run) -> list[Exam]:
+        """The exams in this reader's order: the same for all readers of a seed, each reader another order."""
+        known = exams(run.cases)
         drawn = np.random.default_rng(self.seed).permutation(len(known))[: self.most]
         own = np.random.default_rng([self.seed, zlib.crc32(self.reader.strip().encode())])
         return [known[i] for i in own.permutation(np.sort(drawn))]
@@ -64,7 +75,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Reading:
-    """One answer: how likely the reader takes the case to be positive, 0 to 100, and the seconds it took."""
+    """One answer: how likely the reader takes the exam to be positive, 0 to 100, and the seconds it took.
+
+    case: the exam's name. seconds: from the images standing on the screen to the answer.
+    """
 
     case: str
     stage: Stage
@@ -76,87 +90,103 @@ class Reading:
             raise InputError(f"a score of {self.score} in {self.seconds} s; expected 0 to 100 and no negative time")
 
 
+def exams(cases: pd.DataFrame) -> list[Exam]:
+    """All exams whose views all have a label, by name; cases: `Run.cases`.
+
+    The views of a patient are one exam where `viz.hanging` hangs them side by side; any other image is its own.
+    """
+    from xaimed.viz.hanging import SIDES, VIEWS
+
+    side, view = _places(cases, "group_side", SIDES), _places(cases, "group_view", VIEWS)
+    names, patients = cases["case"].astype(str), cases["patient"].astype(str)
+    hung = (side >= 0) & (view >= 0) & (patients != "").to_numpy()
+    told = cases.assign(side=side, view=view)[hung]
+    twice = set(told.loc[told.duplicated(["patient", "side", "view"]), "patient"].astype(str))
+    together = hung & ~patients.isin(twice).to_numpy()
+    plain = list(names)
+    exam = np.where(together, "p" + patients, "c" + names)
+    order = np.lexsort((names.to_numpy(str), side, view, exam))
+    starts = np.flatnonzero(exam[order][1:] != exam[order][:-1]) + 1
+    labelled = cases["label"].notna().to_numpy()
+    found = [Exam(tuple(plain[i] for i in own)) for own in np.split(order, starts) if len(own) and labelled[own].all()]
+    return sorted(found, key=lambda one: one.name)
+
+
+def _places(cases: pd.DataFrame, column: str, words: tuple[str, ...]) -> NDArray[np.int64]:
+    """(n,) the place of each row's word among `words`, -1 for any other."""
+    if column not in cases:
+        return np.full(len(cases), -1)
+    told = cases[column].astype(str).str.upper().map({word: place for place, word in enumerate(words)})
+    return np.asarray(told.fillna(-1), np.int64)
+
+
 def record(run: Run, study: Study, reading: Reading) -> Line:
     """The line in the journal. Raises InputError for any other answer than the next one of this reader."""
-    expected = upcoming(run, study)
-    if expected != (reading.case, reading.stage):
+    due = upcoming(run, study)
+    if due is None or (due[0].name, due[1]) != (reading.case, reading.stage):
         raise InputError("an answer to another case or stage than the one that is due; expected each once, in order: "
                          "reload the page")
-    facts: dict[str, Fact] = {
-        "case": reading.case, "stage": reading.stage, "score": float(reading.score),
-        "seconds": round(float(reading.seconds), 2), "reader": study.reader.strip(), "seed": study.seed,
-        "most": study.most, "place": study.cases(run).index(reading.case) + 1, "record": _record(run)}
-    return journal_of(run).append(KIND, model_of(run), facts)
+    return _write(run, study, KIND, {"case": reading.case, "stage": reading.stage, "score": float(reading.score),
+                                     "seconds": round(float(reading.seconds), 2)})
 
 
-def upcoming(run: Run, study: Study) -> tuple[str, Stage] | None:
-    """The case and stage that this reader answers next; None when all is done."""
+def leave_out(run: Run, study: Study, exam: Exam, reason: str = MISSING) -> Line:
+    """The line in the journal that says why this reader cannot read an exam; it does not come up again."""
+    return _write(run, study, UNREAD, {"case": exam.name, "left_out": reason})
+
+
+def _write(run: Run, study: Study, kind: str, facts: dict[str, Fact]) -> Line:
+    place = [exam.name for exam in study.exams(run)].index(str(facts["case"])) + 1
+    return journal_of(run).append(kind, model_of(run), {
+        **facts, "reader": study.reader.strip(), "seed": study.seed, "most": study.most, "place": place,
+        "design": DESIGN, "record": _record(run)})
+
+
+def upcoming(run: Run, study: Study) -> tuple[Exam, Stage] | None:
+    """The exam and stage that this reader answers next; None when all is done."""
     table = readings(run, study.seed, study.most)
     own = table[table["reader"] == study.reader.strip()]
     given = set(zip(own["case"], own["stage"], strict=True))
-    return next(((case, stage) for case in study.cases(run) for stage in STAGES if (case, stage) not in given), None)
+    unread = set(own.loc[own["left_out"] != "", "case"])
+    return next(((exam, stage) for exam in study.exams(run) if exam.name not in unread for stage in STAGES
+                 if (exam.name, stage) not in given), None)
+
+
+def first_answer(run: Run, study: Study, case: str) -> float | None:
+    """The reader's own score of an exam without the model, or None where it is not given yet."""
+    table = readings(run, study.seed, study.most)
+    own = table[(table["reader"] == study.reader.strip()) & (table["case"] == case) & (table["stage"] == STAGES[0])]
+    return float(own["score"].iloc[0]) if len(own) else None
 
 
 def readings(run: Run, seed: int, most: int) -> pd.DataFrame:
-    """The answers to the study of this run, seed and size, oldest first: columns COLUMNS."""
+    """The answers to the study of this run, seed and size, and what was left out, oldest first: columns COLUMNS.
+
+    left_out: "" for an answer, else the reason why this reader did not read the exam.
+    """
     import pandas as pd
 
-    lines = [line for line in journal_of(run).lines(KIND, model_of(run))
-             if line.facts.get("record") == _record(run) and line.facts.get("seed") == seed
-             and line.facts.get("most") == most]
-    rows = [(line.time, *(line.facts[name] for name in COLUMNS[1:])) for line in lines]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(["reader", "case", "stage"], keep="first")
+    lines = [line for line in _lines(run) if (line.facts.get("seed"), line.facts.get("most")) == (seed, most)]
+    empty = {"stage": "", "score": float("nan"), "seconds": float("nan"), "left_out": ""}
+    rows = [(line.time, *({**empty, **line.facts}[name] for name in COLUMNS[1:])) for line in lines]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(["reader", "case", "stage"], keep="first")
+    return table.astype({"score": float, "seconds": float}).reset_index(drop=True)
+
+
+def begun(run: Run) -> tuple[int, int] | None:
+    """Seed and number of exams of the study of this run that was last read in, or None."""
+    lines = _lines(run)
+    return (int(str(lines[-1].facts["seed"])), int(str(lines[-1].facts["most"]))) if lines else None
+
+
+def _lines(run: Run) -> list[Line]:
+    """What stands in the journal of studies of this run, oldest first."""
+    journal, model = journal_of(run), model_of(run)
+    lines = [*journal.lines(KIND, model), *journal.lines(UNREAD, model)]
+    return sorted((line for line in lines if line.facts.get("record") == _record(run)
+                   and line.facts.get("design") == DESIGN), key=lambda line: line.number)
 
 
 def _record(run: Run) -> str:
     """What tells this run from all others: the head of its log."""
     return str(run.meta.get("log", {}).get("head", ""))
-
-
-def finished(table: pd.DataFrame, cases: int) -> list[str]:
-    """The readers who have answered all cases in both stages, by name."""
-    counts = table.groupby("reader").size()
-    return sorted(str(name) for name in counts.index[counts == 2 * cases])
-
-
-def results(run: Run, study: Study, positive: str) -> list[Estimate]:
-    """The multi-reader estimates of the readers who are through; none for fewer than two readers or one class only.
-
-    AUC of the readers without the model, the model against them, and what they gain with it, with readers and cases
-    random after Obuchowski and Rockette; then the median seconds a case.
-    """
-    table, cases = readings(run, study.seed, study.most), sorted(study.cases(run))
-    readers = finished(table, len(cases))
-    found = evidence(run.cases, run.truth, run.predictions)
-    place = {case: i for i, case in enumerate(found.cases)}
-    rows = np.array([place[case] for case in cases], int)
-    truth = found.truth_of(positive)[0][rows] if len(rows) else np.zeros(0, bool)
-    if len(readers) < 2 or truth.all() or not truth.any():
-        return []
-    patients = [found.patients[i] for i in rows]
-    contest = Contest(truth, patients, positive, Resampling.of(patients, 1000, study.seed))
-    pivoted = table.pivot_table(index=["stage", "reader"], columns="case", values="score")
-    without, aided = (np.stack([pivoted.loc[(stage, name), cases].to_numpy(float) for name in readers])
-                      for stage in STAGES)
-    name = str(run.meta.get("model", {}).get("name", "the model"))
-    model = {name: 100 * found.score(positive)[rows]}
-    return [*read_panel(Panel(without, model, contest)), _gain(without, aided, contest), *_times(table, readers)]
-
-
-def _gain(without: Array, aided: Array, contest: Contest) -> Estimate:
-    """What the readers gained with the model: the mean difference of their AUCs with and without it."""
-    count = len(without)
-    areas, spread = contest.covariance(np.concatenate([aided, without]))
-    contrast = np.hstack([np.eye(count), -np.eye(count)])
-    mean = reader_mean(contrast @ areas, contrast @ spread @ contrast.T)
-    return Estimate(f"difference in image AUC {contest.positive}: readers with the model - without", mean.value,
-                    *mean.limits(), rule=RANDOM, denominator=float(len(contest.truth)),
-                    interval=f"t on {mean.freedom:.1f} degrees of freedom" if mean.variance > 0
-                    else "no variance can be estimated")
-
-
-def _times(table: pd.DataFrame, readers: list[str]) -> list[Estimate]:
-    kept = table[table["reader"].isin(readers)]
-    return [Estimate(f"median seconds a case, {stage} the model", float(own["seconds"].median()), math.nan, math.nan,
-                     unit="answer", denominator=float(len(own)), interval="no interval: a median of all answers")
-            for stage, own in kept.groupby("stage", sort=False)]

@@ -155,8 +155,9 @@ class Run:
         return ledger.read(self.path / "log.jsonl")
 
     def record(self, event: str, facts: Mapping[str, Fact]) -> None:
-        """Append an event to the log of a finished run, such as a report that was written."""
-        ledger.append(self.path / "log.jsonl", event, facts)
+        """Append an event to the log of a finished run, such as a report that was written, and keep its length."""
+        log = self.path / "log.jsonl"
+        ledger.note_end(log, ledger.append(log, event, {**facts, ledger.TOLD: True}))
 
     @cached_property
     def _names(self) -> dict[str, None]:

@@ -47,9 +47,9 @@ def altered(run: Run) -> tuple[list[str], int]:
 
 
 def _sealed(run: Run, entries: tuple[ledger.Entry, ...]) -> list[str]:
-    """Whether the log still reaches the head in run.json, and run.json the digest in the log."""
+    """Whether the log still reaches its end and the head in run.json, and run.json the digest in the log."""
     head, count = run.meta["log"]["head"], int(run.meta["log"]["entries"])
-    problems = []
+    problems = [lost] if (lost := ledger.cut_off(run.path / "log.jsonl", entries)) else []
     if len(entries) < count or entries[count - 1].hash != head:
         problems.append(f"log.jsonl: does not hold the head {head[:16]}... that run.json names; "
                         "entries were removed or the log was replaced")

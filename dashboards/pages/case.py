@@ -7,20 +7,21 @@ import math
 import pandas as pd
 import streamlit as st
 
-from dashboards import exam, leaves, opinion, parts, shell, viewer, visits, without
+from dashboards import exam, faults, leaves, opinion, parts, shell, steps, viewer, visits, without
 from dashboards.exam import Choice
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
 from xaimed.report.measures import measure_title
 from xaimed.store import Run
-from xaimed.types import NAME
-from xaimed.viz import marks, wording, worklist
+from xaimed.viz import marks, wording
 from xaimed.viz.charts import plain_name
+
+TRUST = {"pass": 0, "fail": 2}  # a method that passed its gate is shown first, one that failed it last
 
 
 def case(run: Run) -> None:
-    name = _chosen(run)
+    name = steps.chosen(run)
     if not name:
         return
     visits.note(run, "case", name)
@@ -39,17 +40,19 @@ def case(run: Run) -> None:
     with panel:
         if shown:
             _damage(run, name, shown)
-            without.show(run, name, shown)
-            _numbers(run, name, shown)
+        # Beside the image and above all that is longer than the screen: a reader says it while looking.
         opinion.ask(run, choice)
         _download(run, name)
+        if shown:
+            without.show(run, name, shown)
+            _numbers(run, name, shown)
 
 
 def _entries(run: Run, name: str) -> tuple[MapEntry, ...]:
     try:
         return run.entries(name)
     except XaimedError as error:
-        st.error(shell.plain(exam.told(error)))
+        st.error(shell.plain(faults.told(error)))
         return ()
 
 
@@ -73,70 +76,8 @@ def _rows(title: str, rows: pd.DataFrame) -> None:
     if rows.empty:
         st.caption("None.")
     else:
-        st.dataframe(rows.dropna(axis="columns", how="all"), hide_index=True, alt=f"{title} of this case")
-
-
-def _chosen(run: Run) -> str:
-    """The case of the address, of the session, or the first one; with the buttons that go on."""
-    known = list(run.cases["case"])
-    if not known:
-        st.info("This run holds no case.")
-        return ""
-    have = set(known)
-    order = [name for name in st.session_state.get("order", {}).get(run.path.name, []) if name in have] or known
-    picked = st.session_state.pop("asked_case", None)
-    asked = picked or st.query_params.get("case") or st.session_state.get("case_name")
-    if asked and asked not in known:
-        told = asked if NAME.match(asked) else "of that name"
-        st.warning(f"There is no case {shell.plain(told)} in this run; another one is shown.")
-    name = str(asked) if asked in known else _gravest(run, order)
-    st.session_state["case_name"] = name
-    if st.query_params.get("case") != name:
-        st.query_params.update({"run": run.path.name, "case": name})
-    _steps(run, name, order)
-    return name
-
-
-def _gravest(run: Run, order: list[str]) -> str:
-    """The case of the list to look at first: a missed lesion before all else."""
-    table = shell.listed(str(run.path), stamp(run.path))
-    return worklist.gravest(table[table["case"].isin(order)]) or order[0]
-
-
-def _steps(run: Run, name: str, order: list[str]) -> None:
-    at = order.index(name) if name in order else -1
-    row = run.cases[run.cases["case"] == name].iloc[0]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _step("Previous", "P", order[at - 1] if at > 0 else "")
-        _step("Next", "N", order[at + 1] if at + 1 < len(order) else "")
-        _step("Next miss", "M", _next_miss(run, order[at + 1:] + order[:max(at, 0)]))
-        _told(row, f"{at + 1} of {len(order)} in the list")
-
-
-def _step(label: str, key: str, name: str) -> None:
-    st.button(label, disabled=not name, on_click=_go, args=(name,), shortcut=key)
-
-
-def _next_miss(run: Run, rest: list[str]) -> str:
-    """The next case of the list that went wrong, from its end on to its start."""
-    table = shell.listed(str(run.path), stamp(run.path))
-    wrong = set(table["case"][(table["missed"] > 0) | table["outcome"].str.startswith("wrong class")])
-    return next((name for name in rest if name in wrong), "")
-
-
-def _told(row: pd.Series[str], place: str) -> None:
-    groups = [f"{column.removeprefix('group_')} {row[column]}" for column in row.index
-              if column.startswith("group_")]
-    size = f"{row['width']} × {row['height']} px" if int(row["width"]) and int(row["height"]) else "size not given"
-    known = math.isfinite(float(row["spacing_mm"]))
-    spacing = f"{float(row['spacing_mm']):g} mm a pixel" if known else "size of a pixel not known"
-    told = [f"reference {row['label']}", *groups, size, spacing, place]
-    st.markdown(f"**{shell.plain(str(row['case']))}** · {shell.plain(' · '.join(told))}")
-
-
-def _go(name: str) -> None:
-    st.query_params["case"] = name
-    st.session_state["case_name"] = name
+        st.dataframe(rows.dropna(axis="columns", how="all"), hide_index=True, placeholder=wording.MISSING,
+                     alt=f"{title} of this case")
 
 
 def _target(run: Run, name: str, entries: tuple[MapEntry, ...]) -> MapEntry | None:
@@ -145,29 +86,28 @@ def _target(run: Run, name: str, entries: tuple[MapEntry, ...]) -> MapEntry | No
         st.info(exam.no_map(run, name))
         return None
     names = sorted(targets, key=lambda n: (not marks.is_missed(targets[n]), n))
-    _take_over("target", names)
-    chosen = st.selectbox("What is explained", names, key="target",
-                        format_func=lambda n: exam.target_text(targets[n]))
-    return targets[chosen]
+    return targets[_select("What is explained", "target", {n: exam.target_text(targets[n]) for n in names}, names[0])]
 
 
-def _take_over(key: str, names: list[str]) -> None:
-    """Let a choice made in the viewer be that of the widget."""
-    asked = st.session_state.pop(f"asked_{key}", None)
-    if asked in names:
-        st.session_state[key] = asked
+def _select(label: str, key: str, texts: dict[str, str], first: str) -> str:
+    """A choice that stands in the address too: what was chosen in the viewer, here, in the address, or the first."""
+    wanted = (st.session_state.pop(f"asked_{key}", None), st.session_state.get(key), st.query_params.get(key), first)
+    st.session_state[key] = next(name for name in wanted if name in texts)
+    chosen = str(st.selectbox(label, list(texts), key=key, format_func=lambda name: texts[name]))
+    if st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return chosen
 
 
 def _method(run: Run, entries: list[MapEntry]) -> MapEntry | None:
+    """The method whose map is shown: at first one that passed its gate. What speaks against it stands on the map."""
     if not entries:
         return None
     known = {entry.method: entry for entry in entries}
     gates = wording.gates(run.scores)
-    name = st.selectbox("Method", list(known), key="method", format_func=lambda m: _method_text(m, gates))
-    told = wording.warning(name, gates.get(name, ""), known[name].note)
-    if told:
-        (st.error if gates.get(name) == "fail" else st.warning)(shell.plain(told))
-    return known[name]
+    texts = {name: _method_text(name, gates) for name in known}
+    first = min(known, key=lambda name: TRUST.get(gates.get(name, ""), 1))
+    return known[_select("Method", "method", texts, first)]
 
 
 def _method_text(method: str, gates: dict[str, str]) -> str:

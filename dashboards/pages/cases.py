@@ -13,20 +13,26 @@ from numpy.typing import NDArray
 from dashboards import downloads, shell
 from dashboards.shelf import stamp
 from xaimed import feedback
+from xaimed.plural import plural
 from xaimed.store import Run
-from xaimed.viz import trust, worklist
+from xaimed.viz import trust, wording, worklist
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 NAMES = {"case": "Case", "run": "Run", "outcome": "Outcome", "label": "Reference", "says": "Highest class",
-         "score": "Score", "rank_correlation": "Rank correlation of methods", "trust": "Trust in the maps",
+         "score": "Score", "rank_correlation": "Rank correlation", "trust": "Trust in the maps",
          "feedback": "Feedback",
          "group_site": "Site", "group_view": "View", "group_side": "Side", "group_density": "Density",
          "lesions": "Lesions", "missed": "Missed", "false_positives": "False positives", "energy": "Energy in lesion"}
 ORDERS = {"rank_correlation": "rank correlation of methods", "energy": "energy in lesion",
           "false_positives": "false positives", "label": "reference"}
 SIZES = (25, 50, 100, 200)
+# What a dash means in a column of numbers.
+DASHES = {"energy": "Mean share of the positive energy of the case's maps that lies inside the reference lesion. "
+                    "–: the case has no reference lesion, or no map was made of it.",
+          "rank_correlation": "How alike the maps of the methods are. –: fewer than two methods made a map of the "
+                              "case, or this run did not measure it."}
 ROW_PIXELS, FEW, TALLEST = 35, 8, 458  # few rows stand as they are; more fill the window and scroll
 
 
@@ -36,17 +42,29 @@ def cases(run: Run) -> None:
     with more:
         runs = _runs(run)
     table = _listed(runs)
-    wanted = _filter(table, slots[:5], more)
-    places = _places(table, wanted)
+    wanted = _filter(table, slots[:5], more, worklist.gravest_words(run))
+    only = bool(st.session_state.get("only_missed")) and bool((table["missed_positive"] > 0).any())
+    places = _places(table, worklist.Filter(worklist.MISSED_CANCERS) if only else wanted)
     if len({_data_of(one) for one in runs}) > 1:
         st.warning("These runs are of different data: cases of the same name may be different images.")
     points = ", ".join(f"{worklist.operating_point(one):.3g}" for one in runs)
-    st.caption(f"{len(places)} of {len(table)} cases. Hits by {worklist.HIT_RULE}, whatever the class, at the "
-               f"operating point {points}. Click a row to open the case.", help=trust.RULES)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _missed(table, runs)
+        st.caption(f"{len(places)} of {plural(len(table), 'case')}. Hits by {worklist.HIT_RULE}, whatever the class, "
+                   f"at the operating point {points}. Click a row to open the case.", help=trust.RULES)
     if not len(places):
         st.info("No case passes these filters.")
         return
     _page(table, places)
+
+
+def _missed(table: pd.DataFrame, runs: Sequence[Run]) -> None:
+    """One click to the missed cancers, the gravest first, and one back to where the reader was."""
+    words = " or ".join(dict.fromkeys(worklist.missed_words(one) for one in runs))
+    count = int((table["missed_positive"] > 0).sum())
+    st.toggle(f"{words.capitalize()}: {count}", key="only_missed", disabled=not count,
+              help="Only cases in which the model missed a lesion or an image of the class to be found, whatever the "
+                   "other filters say.")
 
 
 def _places(table: pd.DataFrame, wanted: worklist.Filter) -> NDArray[np.int64]:
@@ -89,14 +107,17 @@ def _listed(runs: list[Run]) -> pd.DataFrame:
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
-def _filter(table: pd.DataFrame, slots: Sequence[DeltaGenerator], more: DeltaGenerator) -> worklist.Filter:
-    text = slots[0].text_input("Find a case", key="find", placeholder="name, class, group")
-    kind = slots[1].selectbox("Show", ["", *worklist.KINDS], key="kind", format_func=lambda name: name or "all cases")
+def _filter(table: pd.DataFrame, slots: Sequence[DeltaGenerator], more: DeltaGenerator,
+            gravest: str) -> worklist.Filter:
+    text = slots[0].text_input("Find a case", key="find", placeholder="name, class, group",
+                               help="All the words must occur in a row, in any column: malignant L-CC.")
+    kind = slots[1].selectbox("Show", ["", *worklist.KINDS[1:]], key="kind",
+                              format_func=lambda name: name or "all cases")
     outcomes = slots[2].multiselect("Outcome", worklist.outcomes_of(table), key="outcomes", placeholder="all")
     labels = slots[3].multiselect("Reference", sorted(table["label"].fillna("not known").unique()), key="labels",
                                   placeholder="all")
     with slots[4]:
-        _order(table)
+        _order(table, gravest)
     with more:
         chosen = _groups(table)
         st.session_state.setdefault("energy", 1.0)
@@ -115,7 +136,7 @@ def _groups(table: pd.DataFrame) -> dict[str, list[str]]:
     return found
 
 
-def _order(table: pd.DataFrame) -> None:
+def _order(table: pd.DataFrame, gravest: str) -> None:
     """The order, also set by a click on a column's title; the same title again turns it round."""
     names = [worklist.GRAVEST, *(name for name in NAMES if name in table),
              *(name for name in table if name.startswith("group_") and name not in NAMES)]
@@ -126,7 +147,7 @@ def _order(table: pd.DataFrame) -> None:
         st.session_state["order_by"] = asked
     if st.session_state.get("order_by") not in names:
         st.session_state["order_by"] = worklist.GRAVEST
-    st.selectbox("Order", names, key="order_by",
+    st.selectbox("Order", names, key="order_by", help=gravest,
                  format_func=lambda name: ORDERS.get(name, NAMES.get(name, _group_name(name))).lower())
     st.session_state.setdefault("descending", False)
 
@@ -164,12 +185,12 @@ def _table(shown: pd.DataFrame) -> None:
     order += [name for name in shown if name.startswith("group_") and name not in NAMES]
     columns = {name: st.column_config.Column(NAMES.get(name, _group_name(name))) for name in order}
     columns["score"] = st.column_config.ProgressColumn("Score", format="%.2f", min_value=0.0, max_value=1.0)
-    for name in ("energy", "rank_correlation"):
-        columns[name] = st.column_config.NumberColumn(NAMES[name], format="%.2f")
+    for name, why in DASHES.items():
+        columns[name] = st.column_config.NumberColumn(NAMES[name], format="%.2f", help=why)
     event = st.dataframe(shown[order].reset_index(drop=True), hide_index=True, column_config=columns, key="worklist",
                          on_select="rerun", selection_mode=["single-row", "single-cell", "single-column"],
                          height="stretch" if len(shown) > FEW else ROW_PIXELS * (len(shown) + 1) + 3,
-                         alt="The worklist: one row for each case")
+                         placeholder=wording.MISSING, alt="The worklist: one row for each case")
     picked = event["selection"]["rows"] or [row for row, _ in event["selection"]["cells"]]
     if picked:
         _open(shown.iloc[picked[0]])

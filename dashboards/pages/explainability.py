@@ -8,9 +8,11 @@ import streamlit as st
 from dashboards import downloads, shell
 from dashboards.shelf import stamp
 from xaimed.metrics.axis import CONTROLS, case_skills, skill_table
+from xaimed.plural import plural
 from xaimed.store import Run
 from xaimed.viz import charts, figures, wording
 from xaimed.viz.charts import interval_text, plain_name
+from xaimed.viz.names import pretty
 
 WORST = 8
 HOW = ("Hollow: the method did not pass the randomisation gate on this model; if it failed, it has no number. Bars are "
@@ -30,7 +32,8 @@ def explainability(run: Run) -> None:
     for one in runs:
         if told := wording.room(one.axis):
             st.caption(shell.plain(f"{one.path.name}: {told}" if len(runs) > 1 else told))
-    downloads.beside("explainability", table, run, lambda _: figures.axis_figure_of(table))
+    downloads.beside("explainability", table, run, lambda _: figures.axis_figure_of(table),
+                     "Explainability against accuracy (CSV)")
     left, right = st.columns(2, gap="medium")
     with left:
         _chosen(runs, table, event["selection"]["points"])
@@ -73,8 +76,8 @@ def _chosen(runs: list[Run], table: pd.DataFrame, points: list[dict[str, object]
     row = {str(key): value for key, value in table.iloc[at].to_dict().items()}
     run = next(one for one in runs if one.path.name == row["run"])
     st.caption(shell.plain(f"Explainability {interval_text(row, 'explainability')}, {row['accuracy_name']} "
-                           f"{interval_text(row, 'accuracy')}, {row['cases']} cases, randomisation gate "
-                           f"{row['gate']}."))
+                           f"{interval_text(row, 'accuracy')}, {plural(float(str(row['cases'])), 'case')}, "
+                           f"randomisation gate {row['gate']}."))
     told = "" if row["method"] in CONTROLS else wording.warning(str(row["method"]), str(row["gate"]), "")
     if told:
         (st.error if row["gate"] == "fail" else st.warning)(shell.plain(told))
@@ -102,10 +105,14 @@ def _components(run: Run, method: str) -> None:
         st.caption("No faithfulness metric was measured for this method.")
         return
     found.columns = ["faithfulness metric", "mean skill", "maps"]
-    st.dataframe(found, hide_index=True, alt="Skill by faithfulness metric",
-                 column_config={"mean skill": st.column_config.NumberColumn(format="%.3f")})
+    found["faithfulness metric"] = found["faithfulness metric"].map(pretty)
+    widths = {"faithfulness metric": st.column_config.TextColumn(width="large"),
+              "mean skill": st.column_config.NumberColumn(format="%.3f", width="small"),
+              "maps": st.column_config.NumberColumn(width="small")}
+    st.dataframe(found, hide_index=True, alt="Skill by faithfulness metric", placeholder=wording.MISSING,
+                 column_config=widths)
     st.caption("Skill: 0 is the method's own map of another patient, 1 a greedy search of the model itself.")
-    downloads.numbers(f"skills-{method}", own)
+    downloads.numbers(f"skills-{method}", own, "Skills of this method (CSV)")
 
 
 def _cases(run: Run, method: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
 from dashboards import downloads, shell
 from dashboards.shelf import stamp
+from xaimed.plural import plural
 from xaimed.store import Run
 from xaimed.viz import failures as where
 from xaimed.viz import forest, worklist
@@ -38,22 +41,28 @@ def _groups(table: pd.DataFrame) -> None:
                     config={"displaylogo": False}, alt="Share of cases with a failure in each group")
     st.caption("A failure is a missed lesion, a false positive or a wrong class, at the operating point. Dotted: all "
                "cases. Wilson's intervals take images as independent. Explored after the fact: a hint, no test.")
-    downloads.numbers("failures-by-group", rows)
+    downloads.numbers("failures-by-group", rows, "Groups (CSV)")
 
 
 def _gravest(run: Run, table: pd.DataFrame, wrong: pd.DataFrame) -> None:
     missed, false = int((table["missed"] > 0).sum()), int((table["false_positives"] > 0).sum())
-    st.markdown(f"##### {len(wrong)} of {len(table)} cases")
-    st.caption(f"{missed} with something missed, {false} with a false positive. The gravest first.")
+    grave = int((table["missed_positive"] > 0).sum())
+    st.markdown(f"##### {len(wrong)} of {plural(len(table), 'case')}")
+    st.caption(f"{missed} with something missed ({worklist.missed_words(run)}: {grave}), {false} with a false "
+               "positive.", help=worklist.gravest_words(run))
+    if wrong.empty:
+        st.caption("No case failed at the operating point.")
     for row in worklist.ordered(wrong).head(MOST).to_dict("records"):
         groups = [str(row[name]) for name in ("group_site", "group_view", "group_density") if isinstance(
             row.get(name), str)]
-        told = " · ".join([f"{row['case']}: {row['outcome']}", f"score {row['score']:.2f}", *groups])
+        score = f"score {row['score']:.2f}" if math.isfinite(row["score"]) else "no score"
+        told = " · ".join([f"{row['case']}: {row['outcome']}", score, *groups])
         st.page_link("pages/case.py", label=shell.plain(told),
                      query_params={"run": run.path.name, "case": str(row["case"])})
     if len(wrong) > MOST:
-        st.caption(f"{len(wrong) - MOST} more are in the worklist.")
-    downloads.numbers("failures", wrong)
+        more = len(wrong) - MOST
+        st.caption(f"{more} more {'is' if more == 1 else 'are'} in the worklist.")
+    downloads.numbers("failures", wrong, "Failed cases (CSV)")
 
 
 shell.show(failures)

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboards import downloads, shell
 from xaimed import feedback as journal
 from xaimed.feedback import VERDICTS
+from xaimed.plural import plural
 from xaimed.store import Run
 from xaimed.viz.charts import plain_name
 
@@ -40,7 +41,8 @@ def _counts(last: pd.DataFrame) -> None:
     counts = counts.reindex(columns=list(VERDICTS), fill_value=0)
     counts.insert(0, "all", counts.sum(axis=1))
     counts.index = pd.Index([plain_name(str(name)) or "no map" for name in counts.index], name="method")
-    st.markdown(f"##### {len(last)} opinions of {last['reader'].nunique()} readers on {last['case'].nunique()} cases")
+    st.markdown(f"##### {plural(len(last), 'opinion')} of {plural(last['reader'].nunique(), 'reader')} on "
+                f"{plural(last['case'].nunique(), 'case')}")
     st.dataframe(counts.reset_index(), hide_index=True, alt="Opinions by method")
 
 

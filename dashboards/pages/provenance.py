@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
-from dashboards import shell
+from dashboards import faults, shell
 from xaimed.errors import XaimedError
+from xaimed.plural import plural
 from xaimed.store import Run
+from xaimed.viz import wording
 
 
 def provenance(run: Run) -> None:
@@ -48,6 +51,8 @@ def _flat(name: str, value: object) -> list[tuple[str, str]]:
         return [row for key, item in value.items() for row in _flat(f"{name}.{key}", item)]
     if isinstance(value, list | tuple):
         return [(name, ", ".join(map(str, value)))]
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return [(name, wording.MISSING)]
     return [(name, f"{value:.4g}" if isinstance(value, float) else str(value))]
 
 
@@ -56,10 +61,10 @@ def _log(run: Run) -> None:
     try:
         entries = run.log_entries()
     except XaimedError as error:
-        st.error(f"The record is not whole: {shell.plain(str(error))}")
+        st.error(f"The record is not whole: {shell.plain(faults.told(error))}")
         return
-    st.caption(f"{len(entries)} events; every one carries the hash of the one before it, and the chain is whole. "
-               "`xaimed verify` checks every file of the run.")
+    st.caption(f"{plural(len(entries), 'event')}; every one carries the hash of the one before it, and the chain is "
+               "whole. `xaimed verify` checks every file of the run.")
     rows = [(e.time, e.event, ", ".join(f"{k} {v}" for k, v in e.facts.items()), e.hash[:16]) for e in entries]
     st.dataframe(pd.DataFrame(rows, columns=["time (UTC)", "event", "facts", "hash"]), hide_index=True,
                  alt="Events of the run")

@@ -7,7 +7,15 @@ import streamlit as st
 
 from dashboards import downloads, shell
 from xaimed.store import Run
-from xaimed.viz import conditions, forest, probes
+from xaimed.viz import conditions, forest, probes, wording
+
+# What stands over the columns of the tables of xaimed.viz; one that has no heading is not shown.
+HEADS = {"name": "Condition", "share": "What moved", "metric": "Metric", "method": "Method", "better": "Better",
+         "clean": "Without it", "value": "Under it", "low": "from", "high": "to", "change": "Change",
+         "change_low": "Change from", "change_high": "Change to", "numerator": "Moved", "count": "Counted",
+         "unit": "Unit", "flipped": "Cases that cross", "says": "What it does", "level": "Level",
+         "served": "Cases served", "refused": "Not served", "median": "Median", "low quartile": "Low quartile",
+         "high quartile": "High quartile", "maps": "Maps", "why": "Why no number or interval"}
 
 
 def robustness(run: Run) -> None:
@@ -40,17 +48,16 @@ def _measures(run: Run, table: pd.DataFrame) -> None:
                "no change. A control (random weights) has to fall to chance: it shows that harm would be seen. "
                "Intervals are not corrected for the number of probes.")
     own = table[(table["measure"] == measure[0]) & (table["rule"] == measure[1])]
-    hidden = ["condition", "measure", "rule", "control", "interval"]
-    _table(own.drop(columns=hidden), f"{measure[0]} under each probe")
-    downloads.beside("probes", table, run, probes.probe_figure)
+    _table(own, f"{measure[0]} under each probe")
+    downloads.beside("probes", table, run, probes.probe_figure, "Changes (CSV)")
     shares = probes.shares(run)
     if not shares.empty:
         st.markdown("##### Answers and maps that moved")
         st.caption("Shares of images and detections whose answer is another under the probe; rank correlation, and "
                    "overlap of the highest tenth, of maps whose prediction still matches (same map: 1; nothing in "
                    "common: 0 and 0.1).")
-        _table(shares.drop(columns=["condition", "interval"]), "Answers and maps under each probe")
-        downloads.numbers("probe-shares", shares)
+        _table(shares, "Answers and maps under each probe")
+        downloads.numbers("probe-shares", shares, "Answers and maps (CSV)")
 
 
 def _scores(run: Run) -> None:
@@ -60,14 +67,14 @@ def _scores(run: Run) -> None:
                     config={"displaylogo": False}, alt="Mean change of the score under each condition")
     st.caption("Each case's highest score under the condition less that on the image as it is; 95 % interval by "
                "patient bootstrap. Flipped: cases that cross the operating point.")
-    st.dataframe(table, hide_index=True, alt="Changes under each condition")
-    downloads.numbers("conditions", table)
+    _table(table, "Changes under each condition")
+    downloads.numbers("conditions", table, "Changes of the score (CSV)")
 
 
 def _asked(run: Run) -> None:
     table = probes.asked(run)
     with st.expander("What each condition is, and which cases it could not serve"):
-        st.dataframe(table.drop(columns=["condition"]), hide_index=True, alt="The conditions")
+        _table(table, "The conditions")
 
 
 def _maps(run: Run) -> None:
@@ -76,16 +83,17 @@ def _maps(run: Run) -> None:
     if table.empty:
         st.info("NOT ASSESSED: this audit did not measure whether maps repeat, or hold under small disturbance.")
         return
-    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("median", "low quartile",
-                                                                             "high quartile")}
-    st.dataframe(table, hide_index=True, column_config=numbers, alt="Robustness of the maps by method")
-    downloads.numbers("map-robustness", table)
+    _table(table, "Robustness of the maps by method")
+    downloads.numbers("map-robustness", table, "Robustness of the maps (CSV)")
 
 
 def _table(table: pd.DataFrame, alt: str) -> None:
-    numbers = {str(name): st.column_config.NumberColumn(format="%.3f") for name in table.columns
-               if name in ("clean", "value", "low", "high", "change", "change_low", "change_high")}
-    st.dataframe(table, hide_index=True, column_config=numbers, alt=alt)
+    """The columns that say something, under their headings in words."""
+    said = [name for name in table if name in HEADS and not table[name].isin(["", None]).all()]
+    shown = table[said].rename(columns=HEADS)
+    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in shown.select_dtypes("float")
+               if name not in ("Counted", "Moved")}
+    st.dataframe(shown, hide_index=True, column_config=numbers, placeholder=wording.MISSING, alt=alt)
 
 
 shell.show(robustness)

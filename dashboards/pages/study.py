@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import time
-
-import pandas as pd
 import streamlit as st
 
-from dashboards import downloads, estimates, login, shell
-from xaimed import reading
+from dashboards import blinded, downloads, estimates, faults, login, shell
+from dashboards.blinded import Desk
+from xaimed import reading, reading_results
 from xaimed.errors import XaimedError
-from xaimed.reading import Reading, Stage, Study
+from xaimed.reading import Reading, Study
 from xaimed.store import Run
-from xaimed.viz import overlay, wording, worklist
-from xaimed.viz.overlay import Mark
+from xaimed.viz import worklist
 
-HOW = ("Each case is read twice in a row: first the image alone, then with the model's boxes and map. An answer cannot "
-       "be changed. Cases have no names here, the order is drawn for each reader, and the time of each answer is "
-       "recorded. The other pages show the reference: who reads should not have seen these cases there.")
+HOW = ("Each case is read with all its views, twice in a row: first the images alone, then with the model's boxes and "
+       "map. An answer cannot be changed. Cases have no names here, the order is drawn for each reader, and the time "
+       "from the images standing on the screen to the answer is recorded. Who stops goes on later under the same name. "
+       "The other pages show the reference: who reads should not have seen these cases there.")
+LEFT = "A case was left out: an image of it is missing or damaged. It is noted, and the results say how many were."
+NEEDED = ("NOT ASSESSED: results need two readers who are through, and cases with and without the finding among those "
+          "that could be read.")
+# What a session knows of a reading; nothing of it goes to the next reader.
+OWN = ("study_of", "study_reader", "study_since", "study_left", blinded.GIVEN)
 
 
 def study(run: Run) -> None:
@@ -27,12 +30,15 @@ def study(run: Run) -> None:
     chosen = _chosen(run)
     if chosen is None:
         return
-    following = reading.upcoming(run, chosen)
-    if following is None:
-        st.success("You have read all cases. Thank you.")
-        _results(run, chosen)
+    desk = _due(run, chosen)
+    if desk is not None and _recorded(run, chosen, desk):
+        desk = _due(run, chosen)
+    if st.session_state.get("study_left"):
+        st.info(LEFT if st.session_state["study_left"] == 1 else f"{st.session_state['study_left']} × {LEFT}")
+    if desk is None:
+        _through(run, chosen)
     else:
-        _read(run, chosen, following)
+        blinded.show(run, desk)
 
 
 def _chosen(run: Run) -> Study | None:
@@ -40,14 +46,20 @@ def _chosen(run: Run) -> Study | None:
     kept: Study | None = st.session_state.get("study_of", {}).get(run.path.name)
     if kept is not None:
         return kept
+    count, finding = len(reading.exams(run.cases)), worklist.positive(run)
+    if finding not in set(run.cases["label"]):
+        st.info(f"NOT ASSESSED: no case of this run is labelled “{shell.plain(finding)}”, so that there is nothing to "
+                "read against.")
+        return None
     st.caption(HOW)
+    seed, most = reading.begun(run) or (0, 40)
     with st.form("study_form"):
         known = login.person()
-        reader = known or st.text_input("Your name or code", key="study_reader", max_chars=60)
+        reader = known or st.text_input("Your name or code", key="study_reader", max_chars=60, autocomplete="off")
         left, right = st.columns(2)
-        seed = left.number_input("Seed", 0, 2**31 - 1, 0, help="Readers of one study give the same seed and number.")
-        most = right.number_input("Cases", 1, max(1, len(run.cases)), min(40, max(1, len(run.cases))))
-        begin = st.form_submit_button("Begin or go on")
+        seed = left.number_input("Seed", 0, 2**31 - 1, seed, help="Readers of one study give the same seed and number.")
+        most = right.number_input("Cases", 1, count, min(most, count))
+        begin = st.form_submit_button("Begin or go on", type="primary")
         only = st.form_submit_button("Results only")
     if only:
         _results(run, Study("results", int(seed), int(most)))
@@ -55,94 +67,76 @@ def _chosen(run: Run) -> Study | None:
         try:
             st.session_state["study_of"] = {run.path.name: Study(reader, int(seed), int(most))}
         except XaimedError as error:
-            st.error(shell.plain(" ".join(str(error).split())))
+            _complain(error)
             return None
         st.rerun()
     return None
 
 
-def _read(run: Run, chosen: Study, following: tuple[str, Stage]) -> None:
-    case, stage = following
-    cases = chosen.cases(run)
-    if st.session_state.get("read_since", ("", "", 0.0))[:2] != following:
-        st.session_state["read_since"] = (case, stage, time.monotonic())
-    st.markdown(f"**Case {cases.index(case) + 1} of {len(cases)}** · " + (
-        "without the model" if stage == "without" else "with the model"))
-    left, right = st.columns([2.4, 1], gap="medium")
-    with left:
-        st.image(_picture(run, case, stage), width="content", alt=f"The image to read, {stage} the model")
-    with right:
-        if stage == "with":
-            st.caption(_told(run, case))
-        positive = _positive(run)
-        with st.form(f"answer-{cases.index(case)}-{stage}"):
-            score = st.slider(f"How likely is it {positive}, in percent?", 0, 100, 50)
-            if st.form_submit_button("Record and go on"):
-                _record(run, chosen, Reading(case, stage, score, time.monotonic()
-                                             - st.session_state["read_since"][2]))
+def _due(run: Run, chosen: Study) -> Desk | None:
+    """What the reader reads next; exams that cannot be shown are left out on the way, and noted."""
+    exams = chosen.exams(run)
+    while (following := reading.upcoming(run, chosen)) is not None:
+        exam, stage = following
+        first = reading.first_answer(run, chosen, exam.name)
+        desk = Desk(exam, exams.index(exam) + 1, len(exams), stage, worklist.positive(run), first)
+        if blinded.readable(run, desk):
+            return desk
+        reading.leave_out(run, chosen, exam)
+        st.session_state["study_left"] = st.session_state.get("study_left", 0) + 1
+    return None
 
 
-def _record(run: Run, chosen: Study, answer: Reading) -> None:
+def _recorded(run: Run, chosen: Study, desk: Desk) -> bool:
+    """Whether an answer to what is due was given and now stands in the journal."""
+    answer = blinded.given(desk)
+    if answer is None:
+        return False
     try:
-        reading.record(run, chosen, answer)
+        reading.record(run, chosen, Reading(desk.exam.name, desk.stage, *answer))
     except XaimedError as error:
-        st.error(shell.plain(" ".join(str(error).split())))
-        return
-    st.rerun()
+        _complain(error)
+        return False
+    st.session_state.pop("study_left", None)
+    return True
 
 
-def _picture(run: Run, case: str, stage: Stage) -> bytes:
-    """The image as PNG; with the model, its boxes and the map of its highest detection over it."""
-    image = run.image(case)
-    if stage == "without":
-        return overlay.png(overlay.grey(image))
-    picture = overlay.grey(image)
-    gates = wording.gates(run.scores)
-    entry = next((e for e in run.entries(case) if gates.get(e.method) == "pass" and e.target.startswith("d")), None)
-    if entry is not None:
-        picture = overlay.overlay(image, run.map(case, entry.target, entry.method))
-    return overlay.png(overlay.draw_boxes(picture, _marks(run, case)))
+def _complain(error: XaimedError) -> None:
+    st.error(shell.plain(faults.told(error)))
 
 
-def _marks(run: Run, case: str) -> list[Mark]:
-    rows = _said(run, case)
-    rows = rows[rows["x0"].notna() & (rows["score"] >= worklist.operating_point(run))]
-    return [Mark((row["x0"], row["y0"], row["x1"], row["y1"]), f"{row['label']} {row['score']:.2f}")
-            for row in rows.to_dict("records")]
+def _through(run: Run, chosen: Study) -> None:
+    st.success("You have read all cases. Thank you.")
+    if login.person():
+        st.caption("For the next reader: log out, and log in under their name.")
+    st.button("Next reader", on_click=_clear, type="primary")
+    _results(run, chosen)
 
 
-def _said(run: Run, case: str) -> pd.DataFrame:
-    return run.predictions[(run.predictions["case"] == case) & (run.predictions["condition"] == "clean")]
-
-
-def _told(run: Run, case: str) -> str:
-    """What the model says of the case, in words."""
-    rows = _said(run, case)
-    classes = rows[rows["x0"].isna()] if rows["x0"].isna().any() else rows
-    best = classes.groupby("label")["score"].max()
-    scores = ", ".join(f"{label} {score:.2f}" for label, score in best.items())
-    return shell.plain(f"The model's scores: {scores or 'nothing reported'}. Operating point "
-                       f"{worklist.operating_point(run):.2f}.")
-
-
-def _positive(run: Run) -> str:
-    return str(run.plan.get("judging", {}).get("positive", "") or "malignant")
+def _clear() -> None:
+    """Forget the reader: name, answers, times and what their viewers asked for."""
+    for name in [str(name) for name in st.session_state]:
+        if name in OWN or name.startswith(f"{blinded.KEY}-"):
+            del st.session_state[name]
 
 
 def _results(run: Run, chosen: Study) -> None:
-    table = reading.readings(run, chosen.seed, chosen.most)
-    done = reading.finished(table, len(chosen.cases(run)))
-    st.caption(f"{len(done)} readers are through with this study, {table['reader'].nunique()} have begun.")
+    table, done, _, left = reading_results.shared(run, chosen)
+    begun = table["reader"].nunique()
+    st.caption(f"Readers who are through with this study: {len(done)}, of {begun} who began."
+               + (f" Cases left out, as an image could not be read: {len(left)}." if left else ""))
     try:
-        found = reading.results(run, chosen, _positive(run))
+        found = reading_results.results(run, chosen, worklist.positive(run))
     except XaimedError as error:
-        st.error(shell.plain(" ".join(str(error).split())))
-        return
+        _complain(error)
+        found = []
     if found:
+        for reason in dict.fromkeys(e.interval for e in found if e.interval.startswith("NOT ASSESSED")):
+            st.info(shell.plain(f"{reason}. The values below describe these readers and cases only."))
         estimates.table("What the readers show", found, "estimates-study")
     else:
-        st.info("NOT ASSESSED: results need two readers who are through, and cases with and without the finding.")
-    downloads.numbers("readings", table)
+        st.info(NEEDED)
+    downloads.numbers("readings", table, "All answers (CSV)")
 
 
 shell.show(study)

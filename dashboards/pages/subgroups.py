@@ -33,7 +33,7 @@ def subgroups(run: Run) -> None:
     told = f"Dotted: all cases, {wording.estimate_text(whole)[0]}. " if whole else ""
     st.caption(f"{shell.plain(told)}Groups overlap in patients and are not independent; intervals are not corrected "
                "for their number.")
-    downloads.numbers("subgroups", rows)
+    downloads.numbers("subgroups", rows, "This figure (CSV)")
     if gaps:
         estimates.table("Gaps between the best and the worst group", gaps, "estimates-gaps")
     estimates.table("All groups", found, "estimates-groups")

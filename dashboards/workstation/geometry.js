@@ -1,6 +1,9 @@
 // Where things lie: the camera, the placing of an image in its pane, hit tests, labels beside boxes, the scale bar.
 // A camera is {zoom, u, v}: zoom 1 fits the pane; u runs from the chest wall outwards, v downwards, both as shares.
 
+const ARROW = 18;
+const ARROWS = [["↖", "↑", "↗"], ["←", "", "→"], ["↙", "↓", "↘"]];
+
 const clampTo = (value, low, high) => Math.min(Math.max(value, low), high);
 
 // The place of an image of full size [w, h] in a pane of `width` x `height` CSS pixels.
@@ -91,6 +94,16 @@ function labelPlaces(rectangles, labels, room) {
     taken.push(best);
     return best;
   });
+}
+
+// Where the arrow to a box that lies wholly outside the pane stands, {left, top, arrow}; null for one that is in sight.
+function arrowTo(box, room) {
+  const past = (start, length, whole) => (start >= whole ? 1 : start + length <= 0 ? -1 : 0);
+  const across = past(box.left, box.width, room.width), down = past(box.top, box.height, room.height);
+  if (!across && !down) return null;
+  const at = (start, length, whole) => clampTo(start + length / 2 - ARROW / 2, 2, Math.max(2, whole - ARROW - 2));
+  return { left: at(box.left, box.width, room.width), top: at(box.top, box.height, room.height),
+           arrow: ARROWS[down + 1][across + 1] };
 }
 
 // A round length for a bar of at most `room` CSS pixels: {length, unit, width}.

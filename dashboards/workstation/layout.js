@@ -32,11 +32,11 @@ function targetOf(state, view) {
   return names.find((name) => /^m\d+$/.test(name)) || names[0] || "";
 }
 
-// The number of columns that lets n images of this shape be largest.
-function columnsFor(n, width, height, shape) {
+// The number of columns that lets n images of this shape be largest; words: the height of a pane's text.
+function columnsFor(n, width, height, shape, words) {
   let best = [0, 1];
   for (let columns = 1; columns <= n; columns++) {
-    const w = width / columns, h = height / Math.ceil(n / columns) - 60;
+    const w = width / columns, h = height / Math.ceil(n / columns) - words;
     const scale = Math.min(w / shape[0], h / shape[1]);
     if (scale > best[0] * 1.02) best = [scale, columns];
   }
@@ -49,41 +49,78 @@ function paneElements(pane) {
   const stage = element("div", { class: "stage", tabindex: "0", role: "group" }, canvas, boxes,
     element("p", { class: "told", hidden: true }));
   const title = element("span", { class: "title" }), note = element("span", { class: "note" });
-  const bar = element("span", { class: "scale" }), length = element("span", { class: "length" });
+  const bar = element("span", { class: "scale" }), length = element("span");
   const value = element("output", { class: "value" });
+  const under = element("p", { class: "told under", hidden: true });
   const root = element("figure", { class: "pane" }, element("figcaption", { class: "head" }, title, note),
-    element("p", { class: "warn", hidden: true }), stage, element("div", { class: "foot" }, bar, length, value));
-  return Object.assign(pane, { root, canvas, boxes, stage, title, note, bar, length, value,
-    warn: root.querySelector(".warn"), told: root.querySelector(".told") });
+    element("p", { class: "warn", hidden: true }), stage, under,
+    element("div", { class: "foot" }, element("span", { class: "length" }, bar, length), value));
+  return Object.assign(pane, { root, canvas, boxes, stage, title, note, bar, length, value, under,
+    warn: root.querySelector(".warn"), told: stage.querySelector(".told") });
 }
 
 const widened = ({ left, top, width, height }, by) => ({ left: left - by, top: top - by, width: width + 2 * by,
   height: height + 2 * by });
 
+// Which switch of the toolbar shows the boxes of a kind, and what their lines mean.
+const SWITCH = { detection: "detections", false: "detections", below: "below", truth: "truth", missed: "truth" };
+const LINES = { detection: "Green, solid: the model's detection.", false: "Green, double line: false positive.",
+  below: "Pale green, thin: weaker than the operating point.", truth: "Magenta, dashed: the reference.",
+  missed: "Magenta, dotted: missed." };
+
+const boxesShown = (state, view) => view.boxes.filter((box) => state.look[SWITCH[box.kind]]);
+
+// What the lines of the boxes in sight mean.
+function linesSaid(state) {
+  const kinds = new Set(state.panes.flatMap(({ view }) => boxesShown(state, view).map((box) => box.kind)));
+  return Object.keys(LINES).filter((kind) => kinds.has(kind)).map((kind) => LINES[kind]).join(" ");
+}
+
 // Boxes as buttons, so that the keyboard and a screen reader reach them; the mouse goes to the stage.
 function placeBoxes(pane, state, place, choose) {
-  const shown = pane.view.boxes.filter((box) => state.look[{ detection: "detections", below: "below",
-    truth: "truth" }[box.kind]]);
-  const stamp = JSON.stringify([pane.view.case, shown]);
-  if (pane.boxStamp !== stamp) {
-    pane.boxStamp = stamp;
-    pane.buttons = shown.map((box) => element("button", { class: `box ${box.kind}`, type: "button",
-      "aria-label": box.spoken, title: box.spoken, on: { click: () => choose(pane.view, box) } },
-      element("span", {}, box.shown)));
-    pane.boxes.replaceChildren(...pane.buttons);
-    pane.labelSizes = pane.buttons.map((b) => ({ width: b.firstChild.offsetWidth, height: b.firstChild.offsetHeight }));
-  }
+  const shown = boxesShown(state, pane.view), room = { width: pane.width, height: pane.height };
   const target = targetOf(state, pane.view);
+  makeBoxes(pane, shown, choose);
+  chooseBoxes(pane, shown.map((box) => box.target !== "" && box.target === target), room);
   // A reference is drawn a little wider, so that a detection of the same size does not hide it.
-  const rectangles = shown.map((box) => widened(rectangle(place, box.edges), box.kind === "truth" ? 4 : 0));
-  const labels = labelPlaces(rectangles, pane.labelSizes, { width: pane.width, height: pane.height });
+  const rectangles = shown.map((box) => widened(rectangle(place, box.edges), SWITCH[box.kind] === "truth" ? 4 : 0));
+  const arrows = rectangles.map((box) => arrowTo(box, room)), seen = (_, i) => !arrows[i];
+  const labels = labelPlaces(rectangles.filter(seen), pane.labelSizes.filter(seen), room);
   pane.buttons.forEach((button, i) => {
-    const { left, top, width, height } = rectangles[i];
+    const box = arrows[i] || rectangles[i], spoken = shown[i].spoken + (arrows[i] ? "; outside the pane" : "");
+    const { left, top, width = ARROW, height = ARROW } = box;
     Object.assign(button.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
-    Object.assign(button.firstChild.style, { left: `${labels[i].left - left}px`, top: `${labels[i].top - top}px` });
-    const chosen = shown[i].target !== "" && shown[i].target === target;
-    button.classList.toggle("chosen", chosen);
-    button.setAttribute("aria-pressed", String(chosen));
+    button.classList.toggle("off", Boolean(arrows[i]));
+    button.dataset.arrow = arrows[i] ? arrows[i].arrow : "";
+    button.setAttribute("aria-label", spoken);
+    const label = arrows[i] ? box : labels.shift();
+    Object.assign(button.firstChild.style, { left: `${label.left - left}px`, top: `${label.top - top}px` });
   });
   pane.shownBoxes = shown;
+}
+
+function makeBoxes(pane, shown, choose) {
+  const stamp = JSON.stringify([pane.view.case, shown]);
+  if (pane.boxStamp === stamp) return;
+  pane.boxStamp = stamp;
+  pane.sizeStamp = "";
+  pane.buttons = shown.map((box) => element("button", { class: `box ${box.kind}`, type: "button", title: box.spoken,
+    on: { click: () => choose(pane.view, box) } }, element("span", {}, box.shown)));
+  pane.boxes.replaceChildren(...pane.buttons);
+}
+
+// Mark what is chosen, then measure the labels: a chosen one is bold, so it is wider.
+function chooseBoxes(pane, chosen, room) {
+  const stamp = JSON.stringify([chosen, room.width]);
+  if (pane.sizeStamp === stamp) return;
+  pane.sizeStamp = stamp;
+  pane.boxes.style.setProperty("--room", `${room.width}px`);
+  pane.buttons.forEach((button, i) => {
+    button.classList.toggle("chosen", chosen[i]);
+    button.setAttribute("aria-pressed", String(chosen[i]));
+  });
+  pane.labelSizes = pane.buttons.map((button) => {
+    const { width, height } = button.firstChild.getBoundingClientRect();
+    return { width: Math.ceil(width), height: Math.ceil(height) };
+  });
 }

@@ -2,6 +2,7 @@
 
 const STATES = new WeakMap();
 const REMEMBERED = { ...DEFAULTS };
+const LOADING = "Loading the map";
 
 export default function viewer({ parentElement, data, setStateValue }) {
   if (!data) return undefined;
@@ -135,9 +136,11 @@ function draw(state) {
   const image = state.panes.map((pane) => state.pieces.get("image", pane.view.case)).find((p) => p && p.windows);
   state.presets = image ? image.windows.map((preset) => preset.name) : ["Whole range"];
   showLook(state, state.presets, state.data.views.length === 1);
+  // All words first: they make panes lower, and a pane is measured when it is drawn.
+  state.panes.forEach((pane) => prepare(state, pane));
+  tell(state);
   state.panes.forEach((pane) => drawPane(state, pane));
   readOut(state);
-  tell(state);
 }
 
 // Make the panes anew if another set is to be shown.
@@ -154,38 +157,45 @@ function arrange(state) {
   wanted.forEach((pane, i) => Object.assign(state.panes[i], pane));
   const { clientWidth, clientHeight } = state.panesRoot, { view } = wanted[0];
   const shape = view.width && view.height ? [view.width, view.height] : [1, 1];
-  const columns = columnsFor(wanted.length, clientWidth, clientHeight, shape);
+  const words = state.look.layout === "exam" ? 60 : 100;
+  const columns = columnsFor(wanted.length, clientWidth, clientHeight, shape, words);
   state.panesRoot.style.setProperty("--columns", columns);
   state.panesRoot.style.setProperty("--rows", Math.ceil(wanted.length / columns));
 }
 
-function drawPane(state, pane) {
-  const { view } = pane, { look } = state;
-  Object.assign(pane, { width: pane.stage.clientWidth, height: pane.stage.clientHeight, place: null });
-  const image = state.pieces.get("image", view.case);
+// Find the image and map of a pane and write its words; what it lacks stands under the image, off the tissue.
+function prepare(state, pane) {
+  const { view } = pane, image = state.pieces.get("image", view.case);
   pane.image = image && !image.problem ? image : null;
   if (pane.image) view.flip = view.hung && image.turned.includes(view.side);
   heading(state, pane);
   const trouble = view.problem || (image && image.problem) || "";
-  if (!pane.image || !pane.width) {
+  const lacking = pane.image && pane.method ? findMap(state, pane) : "";
+  const wait = lacking === LOADING;
+  say(pane.told, !pane.image ? trouble || "Loading the image" : wait && !trouble ? LOADING : "");
+  say(pane.under, !pane.image ? "" : trouble || (state.look.overlay && !wait ? lacking : ""));
+}
+
+function drawPane(state, pane) {
+  const { view, image } = pane;
+  Object.assign(pane, { width: pane.stage.clientWidth, height: pane.stage.clientHeight, place: null });
+  if (!image || !pane.width) {
     begin(pane.canvas, null, pane.width, pane.height);
     pane.boxes.replaceChildren();
     pane.boxStamp = "";
     delete pane.stage.dataset.shown;
-    return say(pane, trouble || "Loading the image");
+    return;
   }
   pane.size = image.full;
   pane.place = placed(view, pane.size, cameraOf(state, pane), pane.width, pane.height);
   const pen = begin(pane.canvas, pane.place, pane.width, pane.height);
   drawImage(state, pane, pen);
   pane.stage.dataset.shown = view.case;
-  const lacking = pane.method ? drawMap(state, pane, pen) : "";
-  say(pane, trouble || (look.overlay ? lacking : ""));
+  if (pane.map && state.look.overlay) drawMap(state, pane, pen);
   placeBoxes(pane, state, pane.place, state.act.choose);
   const bar = scaleBar(pane.place.scale, view.spacing, Math.min(120, pane.width / 3));
   pane.bar.style.width = `${bar.width}px`;
   pane.length.textContent = `${bar.length} ${bar.unit}`;
-  return undefined;
 }
 
 function drawImage(state, pane, pen) {
@@ -203,32 +213,34 @@ function drawImage(state, pane, pen) {
   }
 }
 
-// Draw the map of a pane; what is to be said instead where there is none.
-function drawMap(state, pane, pen) {
-  const target = targetOf(state, pane.view), { look } = state;
+// Find the map of a pane; what is to be said instead where there is none.
+function findMap(state, pane) {
+  const target = targetOf(state, pane.view);
   pane.map = null;
   delete pane.stage.dataset.map;
   if (!target) return pane.view.nothing;
   if (!methodsOf(pane.view, target).includes(pane.method)) return "This method made no map for this target.";
-  const map = state.pieces.get("map", pane.view.case, target, pane.method, look.smoothing);
-  if (!map) return look.overlay ? "Loading the map" : "";
+  const map = state.pieces.get("map", pane.view.case, target, pane.method, state.look.smoothing);
+  if (!map) return LOADING;
   if (map.problem) return map.problem;
   if (map.empty) return `${map.empty}: this map says nothing.`;
   pane.map = map;
   pane.stage.dataset.map = `${target}/${pane.method}`;
-  if (!look.overlay) return "";
-  const kind = look.colours === "auto" ? map.kind : look.colours;
-  const stamp = `${kind} ${look.threshold}`;
-  if (map.stamp !== stamp) map.table = heatTable(state.colours[kind], kind === "signed", look.threshold);
-  pen.globalAlpha = look.opacity;
-  pen.drawImage(heatCanvas(map, map.table, stamp), 0, 0, pane.place.w, pane.place.h);
-  pen.globalAlpha = 1;
   return "";
 }
 
-function say(pane, text) {
-  pane.told.hidden = !text;
-  if (pane.told.textContent !== text) pane.told.textContent = text;
+function drawMap({ look, colours }, { map, place }, pen) {
+  const kind = look.colours === "auto" ? map.kind : look.colours;
+  const stamp = `${kind} ${look.threshold}`;
+  if (map.stamp !== stamp) map.table = heatTable(colours[kind], kind === "signed", look.threshold);
+  pen.globalAlpha = look.opacity;
+  pen.drawImage(heatCanvas(map, map.table, stamp), 0, 0, place.w, place.h);
+  pen.globalAlpha = 1;
+}
+
+function say(place, text) {
+  place.hidden = !text;
+  if (place.textContent !== text) place.textContent = text;
 }
 
 function heading(state, pane) {
@@ -236,12 +248,14 @@ function heading(state, pane) {
   const entry = view.maps.find((map) => map.method === method && map.target === target);
   const words = view.targets.find((t) => t.target === target);
   const own = view.case === state.data.case && state.look.layout === "exam" && state.data.views.length > 1;
-  pane.title.textContent = `${view.title}${own ? " ●" : ""}${view.flip ? " (mirrored)" : ""}`;
-  pane.note.textContent = method === "" ? "image" : entry ? `${entry.name} · ${words ? words.text : target}` : "no map";
+  const among = state.look.layout === "methods", said = words ? words.brief : target;
+  // Beside each other the methods explain the same target: it is named once, over the image.
+  pane.title.textContent = among && method ? "" : `${view.title}${own ? " ●" : ""}${view.flip ? " (mirrored)" : ""}`;
+  pane.note.textContent = method === "" ? `image${among && said ? ` · ${said}` : ""}`
+    : !entry ? "no map" : among ? entry.name : `${entry.name} · ${said}`;
   pane.root.classList.toggle("own", own);
   const warning = entry && entry.warning ? entry.warning.split(". ")[0].replace(/\.?$/, ".") : "";
-  pane.warn.hidden = state.look.layout === "exam";
-  pane.warn.classList.toggle("none", !warning);
+  pane.warn.hidden = !warning || state.look.layout === "exam";
   pane.warn.textContent = `⚠ ${warning}`;
   pane.warn.classList.toggle("failed", Boolean(entry && entry.failed));
   const boxes = view.boxes.length === 1 ? "1 box" : `${view.boxes.length} boxes`;
@@ -262,7 +276,7 @@ function tell(state) {
   const shown = own.map && state.look.overlay ? own.map.text : "";
   const { low, high } = windowOf(state, own);
   const level = `Window ${(high - low).toFixed(2)}, level ${((high + low) / 2).toFixed(2)}. `;
-  const text = `${level}${shown} Green, solid: what the model found. Magenta, dashed: the reference.`;
+  const text = `${level}${shown} ${linesSaid(state)}`;
   if (state.caption.textContent !== text) state.caption.textContent = text;
 }
 

@@ -199,10 +199,11 @@ def test_what_the_data_are() -> None:
 
 
 def test_case_mix() -> None:
-    asked(CASE_MIX, run_of(cases(80)), "pass", "Of 80 images 40 are malignant and 40 normal")
+    asked(CASE_MIX, run_of(cases(80)), "pass", "40 of 80 images are malignant and 40 normal")
     asked(CASE_MIX, run_of(cases(80, label=["malignant", "benign"] * 40)), "concern", "no image is normal")
     asked(CASE_MIX, run_of(cases(20)), "concern", "fewer than 30")
-    asked(CASE_MIX, run_of(cases(80, label=["malignant", None] * 40)), "concern", "40 images have no label")
+    asked(CASE_MIX, run_of(cases(80, label=["malignant", None] * 40)), "concern",
+          "40 images without a label are not judged")
 
 
 def cell(group: str, value: float, half: float = 0.05) -> Estimate:

@@ -142,7 +142,7 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
         "empty folder": (["audit", model, "--dataset", str(tmp_path / "empty")], "unknown dataset or folder"),
         "plan": (["audit", model, "--plan", "quik"], "did you mean 'quick'"),
         "method": (["audit", model, "--methods", "grad_cm"], "did you mean 'grad_cam'"),
-        "limit": (["audit", model, "--limit", "0"], "expected 1 or more"),
+        "limit": (["audit", model, "--limit", "-1"], "expected 0 or more"),
         "box": (["audit", model, "--dataset", str(films), "--annotations", str(films / "boxes.csv")], "outside"),
         "colour": (["audit", model, "--dataset", str(colour)], "3 channels"),
         "torn": (["audit", model, "--dataset", str(fake)], "x.dcm"),

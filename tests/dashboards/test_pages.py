@@ -12,9 +12,12 @@ import pytest
 
 pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed")
 
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from tests.dashboards.exams import exam_run
 from xaimed.run import Run
+from xaimed.viz import worklist
 
 pytestmark = pytest.mark.usefixtures("no_cache")
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
@@ -60,6 +63,23 @@ def test_page_with_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert not at.error
 
 
+def test_a_folder_that_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "hello.txt").write_text("x")
+    for folder in (tmp_path / "photos", tmp_path):
+        at = launched(monkeypatch, folder, "cases")
+        assert f"{folder.name}: This folder holds no run" in told(at)
+        assert str(folder) not in told(at)
+
+
+def test_a_folder_beside_a_run_that_is_none_can_be_asked_why(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "photos").mkdir()
+    at = launched(monkeypatch, folder, "overview")
+    assert at.selectbox(key="run_choice").options == ["demo", "photos (no run)"]
+    at.selectbox(key="run_choice").set_value("photos").run()
+    assert "This folder holds no run" in told(at)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_with_damaged_runs_only_and_beside_a_good_one(monkeypatch: pytest.MonkeyPatch, folder: Path,
                                                            page: str) -> None:
@@ -72,9 +92,10 @@ def test_page_with_damaged_runs_only_and_beside_a_good_one(monkeypatch: pytest.M
     assert not at.exception
     assert "cases.parquet" in told(at)
     assert "\n" not in at.error[0].value
+    assert str(folder) not in told(at)
     at.selectbox(key="run_choice").set_value("later").run()
     assert not at.exception
-    assert "being written" in told(at)
+    assert "This run was cut off" in told(at)
     at.selectbox(key="run_choice").set_value("demo").run()
     assert not at.exception
     assert "cases.parquet" not in told(at)
@@ -111,23 +132,71 @@ def test_cases_are_filtered(monkeypatch: pytest.MonkeyPatch, folder: Path) -> No
 
 
 def test_case_of_the_address_its_target_and_its_steps(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    order = list(worklist.ordered(worklist.worklist(Run.open(folder / "demo")))["case"])
     at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
-    assert "ex000" in told(at)
+    assert f"{order.index('ex000') + 1} of 6 in the list" in told(at)
     assert at.selectbox(key="target").value == "d0"
+    assert (at.query_params["target"], at.query_params["method"]) == ("d0", "grad_cam")
     buttons = {button.label: button for button in at.button}
-    assert buttons["Previous"].disabled
     buttons["Next miss"].click().run()
-    assert "ex003" in told(at)
+    assert "**ex003** · **missed lesion" in told(at)
+    assert "1 of 6 in the list" in told(at)
+    assert {button.label: button.disabled for button in at.button}["Previous"], "the gravest case stands first"
+    assert at.selectbox(key="target").value == "m0", "not the target of the case before"
     assert "missed lesion" in at.selectbox(key="target").options[0]
+    next(button for button in at.button if button.label == "Next").click().run()
+    assert f"**{order[1]}**" in told(at)
+
+
+def test_the_head_line_tells_the_outcome_and_the_score(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    table = worklist.worklist(Run.open(folder / "demo")).set_index("case")
+    for case in ("ex000", "ex003"):
+        row = table.loc[case]
+        text = told(launched(monkeypatch, folder, "case", run="demo", case=case))
+        assert f"**{case}** · **{row['outcome']}** · score {row['score']:.2f} ({row['says']})" in text
+
+
+def test_the_case_opens_on_the_first_method_that_passed_and_the_address_wins(monkeypatch: pytest.MonkeyPatch,
+                                                                            folder: Path) -> None:
+    file = folder / "demo" / "scores.parquet"
+    table = pd.read_parquet(file)
+    gate = table["metric"] == "gate"
+    table.loc[gate, "value"] = table.loc[gate, "method"].map(
+        {"grad_cam": 0.0, "integrated_gradients": float("nan"), "gradient_shap": 1.0, "kernel_shap": 1.0})
+    table.to_parquet(file)
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert at.selectbox(key="method").value == "gradient_shap"
+    assert at.selectbox(key="method").options[0].startswith("grad cam"), "the order is that of the viewer"
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000", method="grad_cam")
+    assert at.selectbox(key="method").value == shown_by_viewer(at)["method"] == "grad_cam"
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000", method="no such")
+    assert at.selectbox(key="method").value == "gradient_shap"
+
+
+def test_another_view_of_a_listed_exam_keeps_the_place_in_the_list(monkeypatch: pytest.MonkeyPatch,
+                                                                  tmp_path: Path) -> None:
+    exam_run(tmp_path / "exam")
+    at = launched(monkeypatch, tmp_path, "cases", run="exam")
+    at.text_input(key="find").set_value("ex003").run()
+    at.switch_page("pages/case.py").run()
+    assert "1 of 1 in the list" in told(at)
+    at.session_state["asked_case"] = "ex000"
+    at.run()
+    assert "**ex000**" in told(at)
+    assert "another view of ex003, 1 of 1 in the list" in told(at)
+    at.session_state["asked_case"] = "ex004"
+    at.run()
+    assert "not in the list of 1" in told(at), "of another patient"
 
 
 def test_failed_gate_is_told_in_words_beside_the_map(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
-    assert "Do not rely" not in told(at)
     at.selectbox(key="method").set_value("gradient_shap").run()
-    assert "Do not rely on this map: gradient shap failed" in told(at)
-    at.selectbox(key="method").set_value("kernel_shap").run()
-    assert "was not assessed" in told(at)
+    assert at.selectbox(key="method").options[2].endswith("GATE FAILED")
+    assert "Do not rely" not in told(at), "the viewer says it on the map, and once is enough"
+    warnings = {row["method"]: row["warning"] for row in shown_by_viewer(at)["views"][0]["maps"]}
+    assert "Do not rely on this map: gradient shap failed" in warnings["gradient_shap"]
+    assert "was not assessed" in warnings["kernel_shap"]
 
 
 def shown_by_viewer(at: AppTest) -> dict[str, Any]:
@@ -157,7 +226,7 @@ def test_without_an_address_the_missed_lesion_comes_first(monkeypatch: pytest.Mo
 def test_what_stands_in_for_the_curves_of_an_older_run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     run = Run.open(folder / "demo")
     at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
-    assert "what is left of the model's answer" in told(at)
+    assert "Left of the model's answer" in told(at)
     assert "not stored in this run" not in told(at)
     (folder / "demo" / "curves.parquet").unlink()
     area = run.scores[(run.scores["case"] == "ex000") & (run.scores["method"] == "grad_cam")
@@ -200,8 +269,34 @@ def test_a_damaged_map_is_one_line_and_the_image_stays(monkeypatch: pytest.Monke
     assert pieces["image"]["url"].startswith("/mock/media/")
 
 
+@pytest.mark.parametrize(("name", "word"), [("image", "the image of ex000: missing"),
+                                            ("maps", "the maps of ex000: missing")])
+def test_pixels_whose_file_is_gone_are_missing_and_never_shown_as_black(monkeypatch: pytest.MonkeyPatch, folder: Path,
+                                                                        name: str, word: str) -> None:
+    for file in (folder / "demo" / "maps.zarr" / "ex000" / name / "c").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert f"run demo, {word}" in told(at)
+    assert str(folder) not in told(at)
+    problems = [piece["problem"] for piece in shown_by_viewer(at)["parts"].values() if "problem" in piece]
+    assert any(word in problem for problem in problems)
+
+
+def test_a_fact_that_is_not_known_is_a_dash_and_one_patient_is_one(monkeypatch: pytest.MonkeyPatch,
+                                                                  folder: Path) -> None:
+    file = folder / "demo" / "run.json"
+    meta = json.loads(file.read_text())
+    meta["data"] |= {"patients": 1, "source": None}
+    file.write_text(json.dumps(meta))
+    at = launched(monkeypatch, folder, "provenance")
+    assert "6 cases of 1 patient ·" in told(at)
+    facts = next(frame.value for frame in at.dataframe if "source" in set(frame.value["what"]))
+    assert facts.set_index("what").loc["source", "value"] == "–"
+
+
 def test_a_case_without_maps_says_why(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    assert "missed nothing" in told(launched(monkeypatch, folder, "case", run="demo", case="ex002"))
+    assert "nothing missed" in told(launched(monkeypatch, folder, "case", run="demo", case="ex002"))
 
 
 def test_a_missed_lesion_without_a_map_is_not_called_nothing(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -210,8 +305,8 @@ def test_a_missed_lesion_without_a_map_is_not_called_nothing(monkeypatch: pytest
     node["attributes"]["entries"] = []
     file.write_text(json.dumps(node))
     text = told(launched(monkeypatch, folder, "case", run="demo", case="ex003"))
-    assert "made none for the lesion that it missed" in text
-    assert "missed nothing" not in text
+    assert "none was made for the missed lesion" in text
+    assert "nothing missed" not in text
 
 
 @pytest.mark.parametrize("asked", ["nobody", "<img src=x>", "../../etc"])

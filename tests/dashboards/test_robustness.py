@@ -43,17 +43,20 @@ def test_the_page_shows_the_changes_the_answers_and_what_was_not_served(monkeypa
     probed_run(tmp_path, judged=True)
     at = launched(monkeypatch, tmp_path, "robustness")
     tables: list[pd.DataFrame] = [element.value for element in at.dataframe]
-    first = tables[0].set_index("name")
-    assert first.at["Noise, 0.05", "change"] == 0
-    assert first.at["Blur, 0.005", "value"] == pytest.approx(0.5)
-    moved = tables[1].set_index(["name", "share"])["value"]
+    first = tables[0].set_index("Condition")
+    assert first.at["Noise, 0.05", "Change"] == 0
+    assert first.at["Blur, 0.005", "Under it"] == pytest.approx(0.5)
+    for shown in tables:
+        assert not [name for name in shown if "_" in name], "raw names"
+        assert not [name for name in shown if shown[name].isin(["", None]).all()], "empty columns"
+    moved = tables[1].set_index(["Condition", "What moved"])["Under it"]
     assert moved["Blur, 0.005", "detections lost"] == 1
     assert moved["Noise, 0.05", "rank correlation of the maps"] == 0.5
-    assert tables[2].set_index("name").at["Shifted, 5 mm", "refused"] == "[no](http://x) spacing (6 cases)"
+    assert tables[2].set_index("Condition").at["Shifted, 5 mm", "Not served"] == "[no](http://x) spacing (6 cases)"
     assert "has to fall to chance" in told(at)
     at.selectbox(key="probe_measure").select_index(1).run()
     assert not at.exception
-    assert at.dataframe[0].value.set_index("name").at["Blur, 0.005", "value"] == 0, "no lesion is found"
+    assert at.dataframe[0].value.set_index("Condition").at["Blur, 0.005", "Under it"] == 0, "no lesion is found"
 
 
 def test_scores_without_measures_are_shown_as_scores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pages around the cases: paging on the server, feedback, the study, several runs, what is recorded."""
+"""The pages around the cases: paging on the server, feedback, several runs, what is recorded."""
 
 from __future__ import annotations
 
@@ -77,15 +77,16 @@ def test_cases_of_several_runs_and_a_word_where_data_differ(monkeypatch: pytest.
 
 def test_an_opinion_is_recorded_shown_and_counted(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
-    at.button[-1].click().run()
-    assert "Choose an opinion" in told(at)
-    at.radio(key="verdict").set_value("wrong place")
-    at.text_area(key="comment").set_value("it *lies* medially")
+    record(at)
+    assert "Nothing recorded: choose an opinion" in told(at)
+    at.radio[0].set_value("wrong place")
+    at.text_area[0].set_value("it *lies* medially")
     at.text_input(key="reader").set_value("Dr B")
-    next(b for b in at.button if b.label == "Record").click().run()
-    assert not at.exception
-    assert "Recorded." in told(at)
+    record(at)
+    assert "Recorded: wrong place, with your comment, for the map of grad cam for d0 in ex000, by Dr B." in told(at)
     assert "it *lies* medially" in told(at)
+    assert (at.radio[0].value, at.text_area[0].value) == (None, "")
+    assert at.text_input(key="reader").value == "Dr B"
     (row,) = feedback.opinions(Run.open(folder / "demo")).to_dict("records")
     assert (row["case"], row["verdict"], row["reader"], row["method"]) == ("ex000", "wrong place", "Dr B",
                                                                           at.selectbox(key="method").value)
@@ -94,6 +95,50 @@ def test_an_opinion_is_recorded_shown_and_counted(monkeypatch: pytest.MonkeyPatc
     assert table.loc["ex000", "feedback"] == "wrong place 1"
     at.selectbox(key="kind").set_value("readers do not agree").run()
     assert shown(at) == ["ex000"]
+
+
+def record(at: AppTest) -> None:
+    next(b for b in at.button if b.label == "Record").click().run()
+    assert not at.exception
+
+
+@pytest.mark.parametrize("step", ["case", "target", "method"])
+def test_no_opinion_is_carried_over_to_another_case_target_or_method(monkeypatch: pytest.MonkeyPatch, folder: Path,
+                                                                   step: str) -> None:
+    start = next(case for case in ("ex000", "ex001", "ex003", "ex004") if step != "target" or len(
+        {entry.target for entry in Run.open(folder / "demo").entries(case)}) > 1)
+    at = launched(monkeypatch, folder, "case", run="demo", case=start)
+    at.radio[0].set_value("agree")
+    at.text_input(key="reader").set_value("Dr B")
+    record(at)
+    at.radio[0].set_value("agree")
+    at.text_area[0].set_value("not sent")
+    if step == "case":
+        next(b for b in at.button if b.label == "Next").click().run()
+    else:
+        box = at.selectbox(key=step)
+        names = list(dict.fromkeys(getattr(entry, step) for entry in Run.open(folder / "demo").entries(start)))
+        box.set_value(next(name for name in names if name != box.value)).run()
+    assert (at.radio[0].value, at.text_area[0].value) == (None, "")
+    assert at.text_input(key="reader").value == "Dr B", "who reads stays"
+    record(at)
+    assert "Nothing recorded" in told(at)
+    assert len(feedback.opinions(Run.open(folder / "demo"))) == 1
+
+
+def test_the_missed_cancers_are_one_click_away(monkeypatch: pytest.MonkeyPatch, crowd: Path) -> None:
+    table = worklist.worklist(Run.open(crowd))
+    missed = list(worklist.ordered(table[table["missed_positive"] > 0])["case"])
+    at = launched(monkeypatch, crowd.parent, "cases")
+    toggle = at.toggle(key="only_missed")
+    assert toggle.label == f"Missed cancers: {len(missed)}"
+    at.text_input(key="find").set_value("no such case").run()
+    at.toggle(key="only_missed").set_value(True).run()
+    assert shown(at) == missed
+    assert len(missed) > 3
+    at.switch_page("pages/case.py").run()
+    assert f"1 of {len(missed)} in the list" in told(at)
+    assert missed[0] in told(at)
 
 
 def test_what_was_looked_at_is_in_the_chain_once_and_by_pseudonym(monkeypatch: pytest.MonkeyPatch,
@@ -122,7 +167,7 @@ def test_all_that_was_said_stands_on_its_page_and_the_last_word_counts(monkeypat
     for verdict, method in (("agree", "grad_cam"), ("wrong place", "grad_cam"), ("not sure", "kernel_shap")):
         feedback.give(run, feedback.Opinion("ex000", "d0", method, verdict, "Dr B", f"said {verdict}"))
     at = launched(monkeypatch, folder, "feedback")
-    assert "2 opinions of 1 readers on 1 cases" in told(at)
+    assert "2 opinions of 1 reader on 1 case" in told(at)
     counts, rows = (element.value for element in at.dataframe)
     assert counts.set_index("method").loc["grad cam"].to_dict() == {
         "all": 1, "agree": 0, "wrong place": 1, "right for the wrong reason": 0, "not sure": 0}
@@ -134,24 +179,6 @@ def test_all_that_was_said_stands_on_its_page_and_the_last_word_counts(monkeypat
 def test_a_measure_that_was_not_made_is_no_column(monkeypatch: pytest.MonkeyPatch, folder: Path, crowd: Path) -> None:
     assert "rank_correlation" not in launched(monkeypatch, folder, "cases", run="demo").dataframe[0].value
     assert "rank_correlation" in launched(monkeypatch, folder, "cases", run=crowd.name).dataframe[0].value
-
-
-def test_the_study_shows_no_name_and_no_answer_of_the_model_first(monkeypatch: pytest.MonkeyPatch,
-                                                                folder: Path) -> None:
-    at = launched(monkeypatch, folder, "study")
-    at.text_input(key="study_reader").set_value("Dr B")
-    next(b for b in at.button if b.label == "Begin or go on").click().run()
-    assert not at.exception
-    assert "Case 1 of 6" in told(at)
-    for word in ("ex00", "malignant 0", "reference", "scores:"):
-        assert word not in told(at), word
-    at.slider[0].set_value(80)
-    next(b for b in at.button if b.label == "Record and go on").click().run()
-    assert "with the model" in told(at)
-    assert "The model's scores" in told(at)
-    (line,) = Journal(folder).lines("reading")
-    assert (line.facts["score"], line.facts["stage"], line.facts["place"]) == (80.0, "without", 1)
-    assert float(str(line.facts["seconds"])) > 0
 
 
 def test_a_login_stands_before_every_page(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -177,6 +177,25 @@ def test_a_report_is_not_signed_twice_nor_written_over(signed: Path, key: Path,
     assert (signed / "report.pdf").read_bytes() == before
 
 
+def test_pages_of_cases_are_made_beside_a_signed_report(signed: Path, tmp_path: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the flag writes over a signature."""
+    path = tmp_path / "copy"
+    shutil.copytree(signed, path)
+    before = (path / "report.pdf").read_bytes()
+    case = str(Run.open(path).cases["case"].iloc[0])
+    assert main(["report", str(path), "--case", case]) == 0
+    assert "signed, left as it is" in capsys.readouterr().out
+    assert (path / "report.pdf").read_bytes() == before
+    assert (path / "cases" / f"{case}.pdf").is_file()
+    assert main(["verify", str(path)]) == 0
+    assert main(["report", str(path)]) == 2
+    assert "--replace-signed" in capsys.readouterr().err
+    assert main(["report", str(path), "--no-cases", "--replace-signed"]) == 0
+    assert b"/ByteRange" not in (path / "report.pdf").read_bytes()
+    assert main(["verify", str(path)]) == 0
+
+
 def test_a_run_that_was_changed_gets_no_report_and_no_signature(key: Path, tmp_path: Path,
                                                                 capsys: pytest.CaptureFixture[str]) -> None:
     path = make(tmp_path, 1)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import example_run as example
+from tests.report.conftest import text_of
 from xaimed.content import folder
 from xaimed.paper.audit import PaperAudit
 from xaimed.paper.sheet import read_sheet
 from xaimed.report.paper import paper_document
 from xaimed.report.signature import Signer, Signing
 from xaimed.report.typst import Renderer
+from xaimed.report.write import report_document
 from xaimed.run import Run
 
 # The wheel's own JAXB does not work: Debian's goes first.
@@ -73,3 +76,21 @@ def test_a_signed_report_and_a_paper_s_audit_pass_too(validator: Validator, repo
     lines = validator([signed, paper])
     assert len(lines) == 4
     assert [line for line in lines if " PASS checks=" not in line] == []
+
+
+def test_a_report_with_chinese_japanese_and_korean_names_passes_too(
+        validator: Validator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the fonts of Debian's package fonts-noto-cjk, embedded."""
+    noto = Path("/usr/share/fonts/opentype/noto")
+    if not list(noto.glob("*.ttc")):
+        pytest.skip("fonts-noto-cjk is not installed")
+    monkeypatch.setenv("XAIMED_FONTS", str(noto))
+    run = Run.open(example.example_run(tmp_path, 1))
+    named = Run(run.path, {**run.meta, "model": {**run.meta["model"], "name": "乳腺癌 マンモ 유방"}})
+    path = tmp_path / "cjk.pdf"
+    with Renderer() as renderer:
+        path.write_bytes(renderer.pdf(report_document(named)))
+    assert "乳腺癌" in text_of(path)
+    assert "マンモ" in text_of(path)
+    assert "유방" in text_of(path)
+    assert [line for line in validator([path]) if " PASS checks=" not in line] == []

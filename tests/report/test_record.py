@@ -16,16 +16,17 @@ import pytest
 
 from tests.report.conftest import text_of
 from xaimed import registry
-from xaimed.errors import PlanError
+from xaimed.errors import NotFound, PlanError
 from xaimed.failure_modes import usual_modes
 from xaimed.report import record
-from xaimed.report.blocks import Badge, Table
+from xaimed.report.blocks import Badge, Heading, Table, Text
+from xaimed.report.contents import NUMBERS, opening, order
 from xaimed.report.measures import MEASURES, measure_title
 from xaimed.report.record import Item, answer, crosswalk, held
 from xaimed.report.sbom import packages, sbom, sbom_attachment
 from xaimed.report.sections import crosswalk as crosswalk_section
 from xaimed.report.sections import failure_modes as modes_section
-from xaimed.report.write import write_reports
+from xaimed.report.write import Making, sections, write_reports
 from xaimed.run import Run
 from xaimed.stats import Estimate, Results
 from xaimed.types import Finding
@@ -94,13 +95,14 @@ def test_the_pages_of_the_crosswalk_are_those_of_the_headings(reported: Run) -> 
     raw = subprocess.run(["pdftotext", "-layout", str(reported.path / "report.pdf"), "-"], capture_output=True,
                          check=True).stdout.decode()
     pages = raw.split("\f")
-    first = {item.section: next((n for n, page in enumerate(pages, 1)
-                                 if re.search(rf"^\s*{re.escape(item.section)}\s*$", page, re.MULTILINE)), None)
-             for item in crosswalk()}
+    printed = {item.section: opening(item.section).text for item in crosswalk()}
+    first = {name: next((n for n, page in enumerate(pages, 1)
+                         if re.search(rf"^\s*{re.escape(text)}\s*$", page, re.MULTILINE)), None)
+             for name, text in printed.items()}
     whole = " ".join(text_of(reported.path / "report.pdf").split())
     found = 0
     for item in crosswalk():
-        told = re.search(rf"{re.escape(item.topic)} {re.escape(item.section)} (\d+|–)", whole)
+        told = re.search(rf"{re.escape(item.topic)} {re.escape(printed[item.section])} (\d+|–)", whole)
         if told is not None:
             found += 1
             assert told[1] == (str(first[item.section]) if first[item.section] else "–"), item.topic
@@ -112,6 +114,31 @@ def test_bad_tables_are_refused(tmp_path: Path) -> None:
     other.write_text('[[items]]\nsource = "s"\ntopic = "t"\nsection = "Data"\nneeds = ["run.everything"]\n')
     with pytest.raises(PlanError, match=r"needs 'run\.everything'"):
         crosswalk(other)
+    other.write_text('[[items]]\nsource = "s"\ntopic = "t"\nsection = "Robustnes"\nneeds = []\n')
+    with pytest.raises(NotFound, match="Robustness"):
+        crosswalk(other)
+
+
+def test_the_sections_are_numbered_0_to_17_in_every_kind_of_run(example_run: Path, tabled: Run) -> None:
+    """Each section is there under its number, in order; one that does not apply holds one line that says why."""
+    drawn = Run.open(example_run)
+    whole = Run(drawn.path, {**drawn.meta, "model": {**drawn.meta["model"], "task": "classification"}})
+    for run in (drawn, tabled, whole):
+        blocks = sections(run)
+        found = [block.text for block in blocks if isinstance(block, Heading) and block.level == 1]
+        assert [text.partition(" ")[0] for text in found] == [str(n) for n in range(18)]
+        titles = [b.text for b in blocks if isinstance(b, Heading) and b.text.partition(" ")[2] in NUMBERS]
+        assert titles == sorted(titles, key=lambda text: order(text.partition(" ")[2]))
+    at = blocks.index(opening("Detection"))
+    assert blocks[at + 1] == Text("NOT ASSESSED: the model marks no boxes, so there is nothing that it detects.")
+    assert blocks[at + 2] == opening("Calibration")
+
+
+def test_a_section_stands_where_its_number_says() -> None:
+    for name in registry.names("report.sections"):
+        module = registry.load("report.sections", name)
+        assert order(module.TITLE) == module.ORDER, name
+    assert len(set(NUMBERS.values())) == len(NUMBERS) == len(registry.names("report.sections"))
 
 
 def test_no_section_claims_conformity(reported: Run) -> None:
@@ -162,7 +189,7 @@ def test_the_gates_rule_is_that_of_the_gate() -> None:
 def test_letter_pages(example_run: Path, tmp_path: Path) -> None:
     pikepdf = pytest.importorskip("pikepdf")
     shutil.copytree(example_run, tmp_path / "run")
-    write_reports(Run.open(tmp_path / "run"), ["ex000"], paper="us-letter")
+    write_reports(Run.open(tmp_path / "run"), ["ex000"], how=Making(paper="us-letter"))
     for name in ("report.pdf", "cases/ex000.pdf"):
         with pikepdf.open(tmp_path / "run" / name) as pdf:
             assert {tuple(round(float(v)) for v in page.mediabox) for page in pdf.pages} == {(0, 0, 612, 792)}

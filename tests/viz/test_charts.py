@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from xaimed.run import Run
 from xaimed.stats import Results
-from xaimed.viz import charts
+from xaimed.viz import charts, figures
+from xaimed.viz.looks import SYMBOLS, places
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +20,16 @@ def run(example_run: Path) -> Run:
     return Run.open(example_run)
 
 
+def points(table: pd.DataFrame) -> dict[str, Any]:
+    """The drawn points by method, whatever order they are drawn in."""
+    return {trace.customdata[0][0]: trace for trace in charts.axis_chart(table).data if trace.customdata is not None}
+
+
 def test_axis_has_one_point_a_row_with_both_intervals(run: Run) -> None:
-    figure = charts.axis_chart(run.axis)
-    assert len(figure.data) == len(run.axis) == 4
-    for trace, row in zip(figure.data, run.axis.to_dict(orient="records"), strict=True):
+    drawn = points(run.axis)
+    assert len(charts.axis_chart(run.axis).data) == len(drawn) == len(run.axis) == 4
+    for row in run.axis.to_dict(orient="records"):
+        trace = drawn[row["method"]]
         assert list(trace.x) == [row["accuracy"]]
         assert trace.error_x.array[0] == pytest.approx(row["accuracy_high"] - row["accuracy"])
         assert trace.error_x.arrayminus[0] == pytest.approx(row["accuracy"] - row["accuracy_low"])
@@ -32,8 +40,7 @@ def test_axis_has_one_point_a_row_with_both_intervals(run: Run) -> None:
 
 
 def test_failed_gate_is_a_hollow_marker_below_the_plot_without_a_number(run: Run) -> None:
-    figure = charts.axis_chart(run.axis)
-    drawn = {row["method"]: trace for trace, row in zip(figure.data, run.axis.to_dict("records"), strict=True)}
+    figure, drawn = charts.axis_chart(run.axis), points(run.axis)
     assert drawn["grad_cam"].marker.symbol == "circle"
     for method in ("gradient_shap", "kernel_shap"):
         trace = drawn[method]
@@ -67,7 +74,52 @@ def test_several_models_are_named(run: Run) -> None:
     table = pd.concat([run.axis.assign(model="one"), run.axis.assign(model="two")])
     figure = charts.axis_chart(table)
     assert len(figure.data) == 8
-    assert figure.data[4].name.startswith("two: ")
+    assert sorted(trace.name[:5] for trace in figure.data) == ["one: "] * 4 + ["two: "] * 4
+    looks = {trace.customdata[0][1]: trace.marker.color for trace in figure.data}
+    assert looks["one"] != looks["two"], "the colour is the model's"
+
+
+def test_a_method_looks_the_same_whatever_the_order_of_the_rows_and_the_figure(run: Run) -> None:
+    table = pd.concat([run.axis, run.axis.iloc[:1].assign(method="centre_blob", control=True, explainability=0.5)])
+    table["control"] = table["control"].eq(other=True)
+    table = table.assign(plausibility=0.5, plausibility_low=0.4, plausibility_high=0.6)
+    turned = table.iloc[::-1]
+
+    def looks(one: pd.DataFrame) -> dict[str, tuple[str, str]]:
+        return {name: (trace.marker.color, trace.marker.symbol) for name, trace in points(one).items()}
+
+    assert looks(table) == looks(turned) == looks(table.sort_values("method"))
+    bars = {trace.x[0].split(" (")[0]: trace.marker.color for trace in charts.plausibility_chart(turned).data}
+    assert bars == {charts.plain_name(name): colour for name, (colour, _) in looks(table).items()}
+    assert {charts.plain_name(name): figures._look(row, turned.to_dict("records"))[0] for name, row in zip(
+        turned["method"], turned.to_dict("records"), strict=True)} == {
+            charts.plain_name(name): "x" if name == "centre_blob" else figures.MARKERS[
+                SYMBOLS.index(symbol.removesuffix("-open"))] for name, (_, symbol) in looks(table).items()}
+
+
+def test_a_run_that_is_compared_changes_no_mark_of_the_first(run: Run) -> None:
+    other = run.axis.assign(run="two", method=["a", "b", "c", "grad_cam"])
+    both = places([*run.axis.assign(run="one").to_dict("records"), *other.to_dict("records")])
+    alone = places(run.axis.assign(run="one").to_dict("records"))
+    assert {name: both[name] for name in alone} == alone
+    assert sorted(both.values()) == list(range(7))
+
+
+def test_a_method_is_drawn_over_a_control_at_the_same_place(run: Run) -> None:
+    control = run.axis.iloc[:1].assign(method="random_map", control=True)
+    drawn = [trace.customdata[0][0] for trace in charts.axis_chart(pd.concat([run.axis, control])).data]
+    assert drawn[0] == "random_map", "first, so at the bottom"
+    assert set(drawn[-2:]) == {"grad_cam", "integrated_gradients"}, "those with a number are on top"
+
+
+def test_no_mark_or_bar_is_left_to_a_fixed_dark_colour(run: Run) -> None:
+    table = run.axis.assign(plausibility=0.5, plausibility_low=0.4, plausibility_high=0.6)
+    for figure in (charts.axis_chart(table), charts.plausibility_chart(table), charts.reliability_chart(run.results)):
+        for trace in figure.data:
+            hue = trace.marker.color or trace.line.color
+            for bar in (trace.error_x, trace.error_y):
+                assert bar.array is None or bar.color in (hue, trace.line.color), trace.name
+            assert trace.marker.line.width is None or trace.marker.line.color == hue
 
 
 def test_missing_interval_gives_no_bar(run: Run) -> None:

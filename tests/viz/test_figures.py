@@ -173,3 +173,22 @@ def test_figures_leave_pyplot_alone() -> None:
             "sys.exit('matplotlib.pyplot' in sys.modules or 'torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2],
                           check=False).returncode == 0
+
+
+def test_methods_without_a_number_stand_on_the_lines_of_a_band_under_all_that_has_one(run: Run) -> None:
+    axes = figures.axis_figure(run).axes[0]
+    marks = {str(line.get_label()): float(line.get_ydata()[0]) for line in axes.get_lines()
+             if not str(line.get_label()).startswith("_")}
+    below = sorted(height for name, height in marks.items() if "gate" in name)
+    assert len(below) == 2
+    assert below[1] < min(0.0, float(run.axis["explainability_low"].min()))
+    lines = [float(line.get_ydata()[0]) for line in axes.get_lines() if line.get_label() == "_line"]
+    assert sorted(lines) == below
+    assert any(text.get_text() == "no explainability number" for text in axes.texts)
+
+
+def test_without_an_accuracy_every_method_is_still_drawn(run: Run) -> None:
+    axes = figures.axis_figure_of(run.axis.assign(accuracy=np.nan, accuracy_low=np.nan, accuracy_high=np.nan)).axes[0]
+    assert axes.get_xlabel() == "accuracy: not measured"
+    assert [float(line.get_xdata()[0]) for line in axes.get_lines()
+            if not str(line.get_label()).startswith("_")] == [0.5] * 4

@@ -13,9 +13,10 @@ from xaimed.errors import InputError
 from xaimed.report.blocks import Document, Heading, Text
 from xaimed.report.typst import Renderer
 from xaimed.viz.figures import blank, style, svg
-from xaimed.viz.lettering import VARIABLE, font_folders, further_fonts, glyphs, printable
+from xaimed.viz.lettering import VARIABLE, font_folders, further_fonts, glyphs, lacking, printable
 
 AMHARIC, ARMENIAN = "ጤና", "Առ"
+NOTO = Path("/usr/share/fonts/opentype/noto")
 
 
 @pytest.fixture
@@ -68,3 +69,19 @@ def test_what_is_no_folder_and_no_font_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match=r"bad.ttf: .*; expected a TrueType or OpenType font"):
         glyphs(font_folders())
+
+
+def test_the_letters_that_cannot_be_shown_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert lacking("a 漢字漢\n\u202e") == ("漢", "字")
+    assert lacking("Größe, Ελλάδα, Жук") == ()
+
+
+def test_the_collections_of_debian_s_noto_cjk_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not list(NOTO.glob("*.ttc")):
+        pytest.skip("fonts-noto-cjk is not installed")
+    monkeypatch.setenv(VARIABLE, str(NOTO))
+    words = "漢字 かな 한글"
+    assert printable(words) == words
+    assert lacking(words) == ()
+    assert "漢字" in text_of(words)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from tests.example_run import example_run as make
 from xaimed.run import Run
 from xaimed.viz import marks, worklist
+
+REFERENCES = ("truth", "missed")
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +26,41 @@ def test_every_box_stands_once_and_knows_its_target(run: Run) -> None:
         entries = run.entries(case)
         found = marks.boxes(run, case, entries)
         rows = run.predictions[(run.predictions["case"] == case) & run.predictions["x0"].notna()]
-        told = [(box.kind, box.target) for box in found if box.kind != "truth"]
+        told = [(box.kind, box.target) for box in found if box.kind not in REFERENCES]
         explained = {entry.target for entry in entries}
-        assert told == [("detection" if row["score"] >= 0.5 else "below",
-                         row["target"] if row["target"] in explained else "") for _, row in rows.iterrows()]
-        assert sum(box.kind == "truth" for box in found) == (run.truth["case"] == case).sum()
+        assert [("below" if kind == "below" else "counted", target) for kind, target in told] == [
+            ("counted" if row["score"] >= 0.5 else "below",
+             row["target"] if row["target"] in explained else "") for _, row in rows.iterrows()]
+        assert sum(box.kind in REFERENCES for box in found) == (run.truth["case"] == case).sum()
 
 
 def test_a_missed_lesion_leads_to_its_own_map(run: Run) -> None:
-    (lesion,) = [box for box in marks.boxes(run, "ex003", run.entries("ex003")) if box.kind == "truth"]
-    assert (lesion.target, lesion.missed) == ("m0", True)
+    (lesion,) = [box for box in marks.boxes(run, "ex003", run.entries("ex003")) if box.kind in REFERENCES]
+    assert (lesion.target, lesion.kind) == ("m0", "missed")
+    assert lesion.shown.startswith("missed: reference")
     assert "missed by the model" in lesion.spoken
-    (found,) = [box for box in marks.boxes(run, "ex000", run.entries("ex000")) if box.kind == "truth"]
-    assert (found.target, found.missed) == ("", False)
+    (found,) = [box for box in marks.boxes(run, "ex000", run.entries("ex000")) if box.kind in REFERENCES]
+    assert (found.target, found.kind) == ("", "truth")
     assert found.spoken.endswith("no map")
 
 
-def test_the_gravest_case_has_a_missed_lesion_before_all_else(run: Run) -> None:
-    table = worklist.worklist(run)
-    assert worklist.gravest(table) == "ex003"
-    rows = [("a", 0, "found", 3, 0.9), ("b", 0, "wrong class", 0, 0.1), ("c", 0, "found", 3, 0.95)]
-    small = pd.DataFrame(rows, columns=["case", "missed", "outcome", "false_positives", "score"])
-    assert worklist.gravest(small) == "b"
-    assert worklist.gravest(small[small["case"] != "b"]) == "c"
-    assert worklist.gravest(small[:0]) == ""
+def test_without_any_map_missed_and_false_are_those_of_the_worklist(run: Run) -> None:
+    table = worklist.worklist(run).set_index("case")
+    assert table["missed"].sum() > 0
+    assert table["false_positives"].sum() > 0
+    for case in run.cases["case"]:
+        kinds = [box.kind for box in marks.boxes(run, case, ())]
+        assert (kinds.count("missed"), kinds.count("false")) == (
+            table.at[case, "missed"], table.at[case, "false_positives"]), case
+
+
+@pytest.mark.parametrize(("label", "kind"), [("normal", "false"), ("malignant", "detection"), (None, "detection")])
+def test_a_detection_is_false_only_where_the_places_of_lesions_are_known(label: str | None, kind: str) -> None:
+    cases = pd.DataFrame({"case": ["a"], "label": pd.Series([label], dtype=object)})
+    found = pd.DataFrame([("a", "clean", "d0", "malignant", 0.9, 0.0, 0.0, 9.0, 9.0)],
+                         columns=["case", "condition", "target", "label", "score", *worklist.EDGES])
+    truth = found.iloc[:0].drop(columns=["condition", "score"])
+    tables = SimpleNamespace(cases=cases, predictions=found, truth=truth, meta={})
+    (box,) = marks.boxes(cast(Run, tables), "a", ())
+    assert box.kind == kind
+    assert ("false positive" in box.shown) == (kind == "false")

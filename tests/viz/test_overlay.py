@@ -176,3 +176,17 @@ def test_caption_says_what_the_chosen_colours_hide() -> None:
     assert "what lowers it is not shown" in overlay.caption(values, colormap="cividis")
     assert "below 25%" in overlay.caption(values, threshold=0.25)
     assert "not shown" not in overlay.caption(bump(), colormap="cividis")
+
+
+def test_found_false_and_missed_boxes_are_told_apart_without_colour() -> None:
+    canvas = np.zeros((200, 200, 3), np.uint8)
+    drawn = {kind: overlay.draw_boxes(canvas, [Mark((20, 20, 180, 180), "", kind)]).max(axis=2) > 128
+             for kind in ("detection", "false", "truth", "missed")}
+    # Along a line through the middle a double line is met four times, a single one twice.
+    assert {kind: int(np.diff(drawn[kind][100].astype(int)).clip(0).sum()) for kind in ("detection", "false")} == {
+        "detection": 2, "false": 4}
+    # Along the upper side dots are more, and heavier, than dashes.
+    runs = {kind: int(np.diff(drawn[kind][20].astype(int)).clip(0).sum()) for kind in ("truth", "missed")}
+    assert runs["missed"] > 1.3 * runs["truth"] > 0
+    assert drawn["missed"][:30].sum() > 2 * drawn["truth"][:30].sum()
+    assert overlay.COLOURS["missed"] == overlay.COLOURS["truth"]

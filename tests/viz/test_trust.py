@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from tests.dashboards.crowds import crowd_run
 from xaimed.errors import NotFound
 from xaimed.run import Run
 from xaimed.stats import Results
-from xaimed.viz import charts, conditions, failures, forest, trust, worklist
+from xaimed.viz import charts, conditions, failures, forest, looks, trust, worklist
 from xaimed.viz.ellipse import joint_ellipse
 from xaimed.viz.worklist import Filter
 
@@ -52,8 +54,17 @@ def test_a_case_without_maps_says_so_and_is_not_called_low(drawn: Run) -> None:
     assert bare
     assert (table.loc[sorted(bare), "trust"] == "no map judged").all()
     assert not table.loc[sorted(bare), "low_trust"].any()
-    # Two of the four methods of the drawn run pass the gate.
-    assert table.loc["ex000", "trust"].startswith("gate 2 of 4")
+    # Of the four methods of the drawn run two pass the gate, one fails, and one had none.
+    assert table.loc["ex000", "trust"].startswith("gate 2 of 3, 1 not assessed")
+
+
+def test_a_gate_that_nobody_asked_for_is_not_one_that_was_failed(drawn: Run) -> None:
+    scores = drawn.scores.assign(value=drawn.scores["value"].where(drawn.scores["metric"] != "gate"))
+    table = trust.trust(cast(Run, SimpleNamespace(cases=drawn.cases, scores=scores, meta=drawn.meta)))
+    told = table.loc["ex000", "trust"]
+    assert told.startswith("gate NOT ASSESSED")
+    assert "no method passed" not in told
+    assert table.loc["ex000", "low_trust"], "nothing speaks for the map either"
 
 
 @pytest.mark.parametrize(("metric", "value", "told"), [("pointing_game", 0.0, "maps miss the lesion"),
@@ -129,7 +140,7 @@ def test_no_ellipse_without_its_parts(gone: str) -> None:
 def test_metrics_that_disagree_grey_the_axis_and_say_so(drawn: Run) -> None:
     figure = charts.axis_chart(drawn.axis.assign(agreement=0.2))
     assert "disagree" in figure.layout.yaxis.title.text
-    assert figure.layout.yaxis.color == charts.QUIET
+    assert figure.layout.yaxis.color == looks.QUIET
     assert "disagree" not in charts.axis_chart(drawn.axis.assign(agreement=0.9)).layout.yaxis.title.text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,18 +16,22 @@ def curve(fraction: tuple[float, ...], left: tuple[float, ...], fill: str = "blu
     return KeptCurve("c", "d0", method, f"deletion[{fill}]", fraction, left)
 
 
-def test_values_between_points_lie_on_the_line() -> None:
+def test_only_stored_points_are_told() -> None:
     line = curve((0.0, 0.2, 1.0), (1.0, 0.4, 0.0))
-    assert without.left_at(line, 0.1) == pytest.approx(0.7)
-    assert without.falls_below(line) == pytest.approx(1 / 6)
-    assert math.isnan(without.falls_below(curve((0.0, 1.0), (1.0, 0.6))))
-    assert without.falls_below(curve((0.0, 1.0), (0.3, 0.2))) == 0.0
+    assert without.steps_around(line, 0.1) == (0, 1)
+    assert without.steps_around(line, 0.2) == (1,)
+    assert without.steps_around(curve((0.3, 1.0), (1.0, 0.0)), 0.1) == (0,)
+    assert without.first_below(line) == 1
+    assert without.first_below(curve((0.0, 1.0), (1.0, 0.6))) is None
+    assert without.first_below(curve((0.0, 1.0), (0.3, 0.2))) == 0
 
 
-def test_words_name_every_fill_with_its_number() -> None:
-    text = without.told([curve((0.0, 0.2, 1.0), (1.0, 0.4, 0.0)), curve((0.0, 1.0), (1.0, 0.9), "tissue_median")])
-    assert "is 70% (blur); 99% (tissue median)" in text
-    assert "once 17% of it is gone (blur); never (tissue median)" in text
+def test_words_name_every_fill_with_its_number_and_the_points_that_bound_it() -> None:
+    text = without.told([curve((0.0, 0.2, 1.0), (1.0, 0.4, 0.0)), curve((0.0, 0.1, 1.0), (1.0, 0.93, 0.9), "noise")])
+    assert "100% at 0% replaced, 40% at 20% replaced (blur); 93% at 10% replaced (noise)." in text
+    assert "lost: between 0% and 20% (blur); at no mark (noise)." in text
+    assert "asked at the 3 marks" in text
+    assert "70%" not in text, "what lies on the line was never asked"
 
 
 def test_only_the_curves_of_the_map_are_taken_and_all_are_drawn_as_they_are() -> None:

@@ -52,6 +52,11 @@ def test_estimates_carry_count_rule_and_interval() -> None:
     bare = Estimate("AUC", 0.8)
     assert wording.estimate_text(bare) == ("0.80", "by image · no interval")
     assert wording.estimate_text(Estimate("AUC", math.nan))[0] == "not measured"
+    beaten = Estimate("readers with a smaller AUC than ours", 1 / 3, unit="reader", numerator=1.0, denominator=3.0,
+                      interval="a count")
+    assert wording.count_text(beaten) == "1 / 3 readers"
+    few = Estimate("AUC of readers", 0.8, rule="random readers", interval="NOT ASSESSED: 2 readers")
+    assert wording.estimate_text(few)[1] == "by image · random readers · NOT ASSESSED: 2 readers"
     table = wording.estimate_table([share, bare])
     assert list(table["count"]) == ["9 / 10 lesions", "by image"]
     assert list(table["value"]) == [0.9, 0.8]

@@ -39,8 +39,11 @@ def test_counts_agree_with_a_count_box_by_box(run: Run) -> None:
     for row in table.to_dict("records"):
         assert (row["lesions"], row["missed"], row["false_positives"]) == counted(run, row["case"]), row["case"]
         told = set(row["outcome"].split(", "))
-        assert ("missed lesion" in told) == (row["missed"] > 0)
-        assert ("false positive" in told) == (row["false_positives"] > 0)
+        grave = row["missed_positive"] > 0
+        assert ({"missed malignant lesion", "missed lesion"} & told) == (
+            {"missed malignant lesion"} if grave else {"missed lesion"} if row["missed"] else set())
+        assert bool({"false malignant alarm", "false positive"} & told) == (row["false_positives"] > 0)
+        assert ("false malignant alarm" in told) == (row["false_positive_class"] > 0)
     assert table["missed"].sum() > 0
     assert table["false_positives"].sum() > 0
 
@@ -90,8 +93,8 @@ def test_one_scored_class_is_said_from_the_operating_point_on(classes: list[str]
         scores=pd.DataFrame(columns=["case", "target", "method", "metric", "condition", "seed", "value"]))
     table = worklist.worklist(tables)  # type: ignore[arg-type]
     assert list(table["says"]) == ["malignant", below, "malignant", below]
-    assert list(table["outcome"]) == ["right class", "wrong class, missed", "wrong class, false positive",
-                                      "right class"]
+    assert list(table["outcome"]) == ["right class", "wrong class, missed malignant",
+                                      "wrong class, false malignant alarm", "right class"]
     assert (list(table["missed"]), list(table["false_positives"])) == ([0, 1, 0, 0], [0, 0, 1, 0])
     assert list(worklist.ordered(table)["case"])[:2] == ["b", "c"]
 
@@ -110,3 +113,71 @@ def test_a_classifier_is_judged_by_its_class() -> None:
     table = worklist.worklist(tables)  # type: ignore[arg-type]
     assert list(table["outcome"]) == ["right class", "wrong class", "no reference"]
     assert list(table["missed"]) == [0, 0, 0]
+
+
+RANKED = [  # case, missed of the positive class, missed, false of the positive class, false, outcome, score
+    ("two malignant missed", 2, 2, 0, 0, "missed malignant lesion", 0.9),
+    ("malignant missed, nothing seen", 1, 1, 0, 0, "missed malignant lesion", float("nan")),
+    ("malignant missed, low score", 1, 1, 0, 0, "missed malignant lesion", 0.1),
+    ("malignant missed, high score", 1, 1, 0, 0, "missed malignant lesion", 0.7),
+    ("two benign missed", 0, 2, 3, 3, "missed lesion, false malignant alarm", 0.9),
+    ("benign missed", 0, 1, 0, 0, "missed lesion", 0.2),
+    ("false malignant alarm, high score", 0, 0, 1, 1, "false malignant alarm", 0.9),
+    ("false malignant alarm, low score", 0, 0, 1, 1, "false malignant alarm", 0.6),
+    ("wrong class", 0, 0, 0, 0, "wrong class", 0.1),
+    ("false positive, high score", 0, 0, 0, 1, "false positive", 0.8),
+    ("false positive, low score", 0, 0, 0, 1, "false positive", 0.6),
+    ("nothing wrong", 0, 0, 0, 0, "found", 0.99),
+]
+
+
+def ranked() -> pd.DataFrame:
+    return pd.DataFrame(RANKED, columns=["case", "missed_positive", "missed", "false_positive_class",
+                                         "false_positives", "outcome", "score"])
+
+
+def test_a_missed_malignant_lesion_stands_before_any_number_of_benign_ones_and_alarms() -> None:
+    expected = [row[0] for row in RANKED]
+    for seed in range(5):
+        mixed = ranked().sample(frac=1, random_state=seed).reset_index(drop=True)
+        assert list(worklist.ordered(mixed)["case"]) == expected
+    assert list(worklist.ordered(ranked(), descending=True)["case"]) == expected[::-1]
+    assert worklist.gravest(ranked()) == expected[0]
+    assert worklist.gravest(ranked()[:0]) == ""
+
+
+def test_the_next_miss_is_a_miss_and_no_false_alarm() -> None:
+    table = ranked()
+    assert set(table["case"][worklist.was_missed(table)]) == {name for name, _, missed, *_ in RANKED if missed} | {
+        "wrong class"}
+    said = pd.DataFrame({"outcome": ["wrong class, false malignant alarm"], "missed": [0], "false_positives": [1]})
+    assert not worklist.was_missed(said).any()
+
+
+def test_missed_lesions_of_the_positive_class_are_found_in_one_step(run: Run) -> None:
+    table = worklist.worklist(run)
+    kept = set(worklist.filtered(table, Filter(worklist.MISSED_CANCERS))["case"])
+    assert kept == {case for case in table["case"] if counted(run, case)[1]
+                    and "malignant" in set(run.truth["label"][run.truth["case"] == case])}
+    assert worklist.missed_words(run) == "missed cancers"
+    other = Run(run.path, run.meta)
+    other.__dict__["plan"] = {"judging": {"positive": "benign"}}
+    assert worklist.missed_words(other) == "missed benign"
+    benign = worklist.filtered(worklist.worklist(other), Filter(worklist.MISSED_CANCERS))
+    assert list(benign["case"]) == [case for case in table["case"] if counted(run, case)[1]
+                                    and "benign" in set(run.truth["label"][run.truth["case"] == case])]
+    assert len(benign) > 0
+
+
+def test_every_word_of_the_search_must_occur_in_some_column(run: Run) -> None:
+    table = worklist.worklist(run).assign(feedback="")
+    table.loc[table["case"] == "ex006", "feedback"] = "wrong place 1"
+
+    def found(text: str) -> set[str]:
+        return set(worklist.filtered(table, Filter(text=text))["case"])
+
+    both = table["case"][(table["label"] == "malignant") & (table["group_view"] == "CC")]
+    assert found("malignant cc") == found("  CC   MALIGNANT ") == set(both) != set()
+    assert found("missed MLO") == set(table["case"][(table["missed"] > 0) & (table["group_view"] == "MLO")])
+    assert found("wrong ex006") == {"ex006"}
+    assert found("malignant nowhere") == set()

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Reply
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -18,7 +19,7 @@ def ask(run: Run) -> Reply:
     cases = run.cases["case"] if run.pictured else ()
     entries = [(case, entry) for case in cases for entry in run.entries(case)]
     if not entries:
-        return Reply("not applicable", f"No map was made for the {len(run.cases)} cases.")
+        return Reply("not applicable", f"No map was made for the {plural(len(run.cases), 'case')}.")
     bad = [(case, e) for case, e in entries if any(word in e.note for word in BLANK)]
     facts = {"maps": len(entries), "blank": len(bad)}
     if not bad:

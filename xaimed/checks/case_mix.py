@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xaimed.answers import PIXELS
 from xaimed.checks.check import Check, Reply
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -14,9 +15,14 @@ ENOUGH = 30
 
 
 def ask(run: Run) -> Reply:
-    """concern: no normal image (no specificity as in screening), fewer than 30 positive ones, or unknown labels."""
+    """concern: no normal image (no specificity as in screening), fewer than 30 positive ones, or unknown labels.
+
+    NOT ASSESSED where there is no case.
+    """
     if run.meta.get("model", {}).get("task") in PIXELS:
         return Reply("not applicable", "The model answers in pixels: no image is positive or normal.")
+    if not len(run.cases):
+        return Reply("NOT ASSESSED", "There is no case.")
     positive = str(run.plan.get("judging", {}).get("positive", "malignant"))
     labels, total = run.cases["label"], len(run.cases)
     unknown = int((labels.fillna("") == "").sum())
@@ -27,9 +33,9 @@ def ask(run: Run) -> Reply:
     if yes < ENOUGH:
         lacks.append(f"with fewer than {ENOUGH} positive images every interval is wide")
     if unknown:
-        lacks.append(f"{unknown} images have no label and are not judged")
+        lacks.append(f"{plural(unknown, 'image')} without a label {'is' if unknown == 1 else 'are'} not judged")
     facts = {"cases": total, "positive": yes, "normal": normal, "unknown": unknown}
-    text = f"Of {total} images {yes} are {positive} and {normal} normal"
+    text = f"{yes} of {plural(total, 'image')} {'is' if total == 1 else 'are'} {positive} and {normal} normal"
     return Reply("concern" if lacks else "pass", f"{text}{': ' + '; '.join(lacks) if lacks else ''}.", facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Reply
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -17,8 +18,9 @@ def ask(run: Run) -> Reply:
     if "warnings" not in data:
         return Reply("NOT ASSESSED", f"Dataset {name!r} does not state whether its source warns of anything.")
     if not warnings:
-        return Reply("pass", f"Dataset {name!r} of {len(run.cases)} cases comes without a warning.", {"warnings": 0})
-    return Reply("concern", f"Dataset {name!r} comes with {len(warnings)} warnings: {'; '.join(warnings)}.",
+        return Reply("pass", f"Dataset {name!r} of {plural(len(run.cases), 'case')} comes without a warning.",
+                     {"warnings": 0})
+    return Reply("concern", f"Dataset {name!r} comes with {plural(len(warnings), 'warning')}: {'; '.join(warnings)}.",
                  {"warnings": len(warnings)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Reply, listed
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -14,7 +15,7 @@ def ask(run: Run) -> Reply:
     """concern: cases share their pixels' digest; fail: and they are of different patients."""
     known = run.cases[run.cases["digest"].fillna("") != ""]
     if not len(known):
-        return Reply("NOT ASSESSED", f"None of {len(run.cases)} cases has a digest of its pixels.")
+        return Reply("NOT ASSESSED", f"None of {plural(len(run.cases), 'case')} has a digest of its pixels.")
     groups = known.groupby("digest")
     doubled = known[groups["case"].transform("size") > 1]
     crossed = int((groups["patient"].nunique() > 1).sum())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xaimed.checks.check import Check, Reply, listed
 from xaimed.errors import XaimedError
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -26,7 +27,8 @@ def ask(run: Run) -> Reply:
     if not run.pictured or not cases:
         return Reply("NOT ASSESSED", "No image was given, so likeness of images is not known.")
     if len(cases) > MOST:
-        return Reply("NOT ASSESSED", f"{len(cases)} images; compared in pairs up to {MOST}.", {"cases": len(cases)})
+        return Reply("NOT ASSESSED", f"{plural(len(cases), 'image')}; compared in pairs up to {MOST}.",
+                     {"cases": len(cases)})
     try:
         hashes = np.array([difference_hash(run.image(case)) for case in cases])
     except XaimedError as problem:

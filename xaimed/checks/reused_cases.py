@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Reply
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -24,7 +25,8 @@ def ask(run: Run) -> Reply:
     if not reuse.get("entries", 1):
         return Reply("NOT ASSESSED", "First audit known to this folder: there was no ledger of audits yet, so how "
                      "often these cases were used elsewhere is not known.", facts)
-    text = f"The ledger beside the runs names {before} earlier audits on these cases, of {models} other models"
+    text = (f"The ledger beside the runs names {plural(before, 'earlier audit')} on these cases, of "
+            f"{plural(models, 'other model')}")
     if not models:
         return Reply("pass", f"{text}.", facts)
     return Reply("concern", f"{text}: the more models are tried on the same cases, the more the best of them owes to "

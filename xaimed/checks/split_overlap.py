@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Evidence, Reply, listed
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -16,20 +17,23 @@ def ask(run: Run) -> Reply:
     splits = run.cases.assign(patient=patients).groupby("patient")["split"].nunique()
     double = sorted(splits[splits > 1].index)
     total = int(patients.nunique())
+    if not total:
+        return Reply("NOT ASSESSED", "There is no case.")
     if double:
-        return Reply("fail", f"{len(double)} of {total} patients are in more than one split: {listed(double)}.",
-                     {"patients": total, "in_two_splits": len(double)})
+        return Reply("fail", f"{len(double)} of {plural(total, 'patient')} are in more than one split: "
+                     f"{listed(double)}.", {"patients": total, "in_two_splits": len(double)})
     return _against_training(run, set(patients), total)
 
 
 def _against_training(run: Run, patients: set[str], total: int) -> Reply:
     training, data = run.meta.get("model", {}).get("training", {}), run.meta.get("data", {})
-    apart = f"None of {total} patients is in two splits of this run"
+    apart = f"None of {plural(total, 'patient')} is in two splits of this run"
     if "patients" in training and training.get("dataset") == data.get("name"):
         # Pseudonyms of another dataset say nothing: the same name there is another person.
         seen = {str(p) for p in (*training["patients"], *training.get("validation_patients", ()))}
         shared = sorted(patients & seen)
-        text = f"{apart}; {len(shared)} of them are among the {len(seen)} patients of the training and its validation"
+        text = (f"{apart}; {len(shared)} of them are among the {plural(len(seen), 'patient')} of the training and "
+                "its validation")
         return Reply("fail" if shared else "pass", f"{text}{': ' + listed(shared) if shared else ''}.",
                      {"patients": total, "in_training": len(shared)})
     if not training.get("dataset"):

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-ENGINE = frozenset({"app", "asking", "ladder", "paper", "progress", "reproduce"})
+ENGINE = frozenset({"app", "asking", "ending", "ladder", "paper", "progress", "reproduce"})

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xaimed.cli.asking import expect_place
+from xaimed.cli.ending import tell
 from xaimed.errors import InputError, unknown
 from xaimed.types import NAME
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
     from xaimed.data.dataset import Selection
-    from xaimed.metrics.criteria import Verdict
     from xaimed.plan import Plan
     from xaimed.run import Run
 
@@ -45,7 +44,6 @@ error.
 """
 SPLITS = ("train", "val", "test", "all")
 SOON = 2000  # cases of tables that are judged before a bar could be read
-LEFT = ("missing outputs", "indeterminate outputs", "cases left out")
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -109,6 +107,8 @@ def run(options: argparse.Namespace) -> int:
 
         return run_paper(options)
     if options.all is not None:
+        if options.limit == 0:
+            raise InputError("--limit 0 with --all; expected 1 or more: models are compared on cases")
         from xaimed.cli.ladder import run_all
 
         return run_all(options, _plan(options, "ladder"))
@@ -126,6 +126,7 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.audit import Audit, run_audit
     from xaimed.cli.progress import progress_bar
     from xaimed.data.split import manifest_digest
+    from xaimed.foresight import check_criteria, of_model
     from xaimed.plan import plan_for
     from xaimed.report.write import write_reports
     from xaimed.reuse import note_use, used_before
@@ -136,7 +137,8 @@ def run(options: argparse.Namespace) -> int:
     own = plan is None and options.methods is None
     plan = plan or _plan(options, plan_for(model.file.task, model.file.architecture))
     cases = _cases(options, model, plan)
-    plan, left_out = _able(model, cases, plan) if own else (plan, {})
+    check_criteria(options.plan, plan, of_model(model.file, cases, plan))
+    plan, left_out = _able(model, cases, plan) if own and len(cases) else (plan, {})
     out = Path(options.out) if options.out else _default_out(model, cases.name)
     use = (out.parent, manifest_digest(cases.rows), model.file.digest)
     facts = {"device": getattr(model, "device", "cpu"), "left_out": left_out, "request": _request(options, cases),
@@ -144,9 +146,10 @@ def run(options: argparse.Namespace) -> int:
     audit = Audit(model, cases, plan, out, options.resume, {**facts, **surroundings()})
     with progress_bar(quiet=options.json) as progress:
         finished = run_audit(audit, progress)
-    note_use(*use, out.name)
+    if len(finished.cases):
+        note_use(*use, out.name)
     reports = write_reports(finished, _explained(finished) if plan.explaining.cases else None)
-    return _tell(finished, reports, options)
+    return tell(finished, reports, options)
 
 
 def _check_junit(options: argparse.Namespace) -> None:
@@ -191,10 +194,13 @@ def _run_tables(options: argparse.Namespace) -> int:
 
     from xaimed.cli.progress import progress_bar
     from xaimed.data.scoresheet import SheetRequest, read_scoresheet
+    from xaimed.foresight import check_criteria, of_sheet
     from xaimed.judging_tables import TableAudit, run_table_audit
+    from xaimed.ledger import sha256_file
     from xaimed.metrics.judged import JudgeOptions
     from xaimed.plan import Explaining, Plan, plan_text
     from xaimed.report.write import write_reports
+    from xaimed.reuse import note_use, used_before
     from xaimed.surroundings import surroundings
 
     _check_tables(options)
@@ -215,18 +221,24 @@ def _run_tables(options: argparse.Namespace) -> int:
     judging = replace(plan.judging, positive=sheet.positive,
                       prevalence=plan.judging.prevalence if options.prevalence is None else options.prevalence,
                       margin=plan.judging.margin if options.margin is None else options.margin)
+    if len(sheet.cases):
+        check_criteria(options.plan, plan, of_sheet(sheet, judging.prevalence))
     judge_options = JudgeOptions(judging.hit_rules, judging.resamples, plan.seed, sheet.positive,
                                  smallest_cell=judging.smallest_cell, prevalence=judging.prevalence)
     text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))
     out = Path(options.out) if options.out else Path("runs") / f"{files[0].stem}-{_now()}"
     point = points.pop("", None)
-    audit = TableAudit(sheet, judge_options, text, out, files, point, judging.margin, surroundings(), points)
+    use = (out.parent, sheet.manifest, sha256_file(files[0]))
+    audit = TableAudit(sheet, judge_options, text, out, files, point, judging.margin,
+                       {"reuse": used_before(*use), **surroundings()}, points)
     with progress_bar(quiet=options.json or len(sheet.cases) < SOON) as progress:
         finished = run_table_audit(audit, progress)
+        if len(finished.cases):
+            note_use(*use, out.name)
         progress("report", 0, 1)
         reports = write_reports(finished, cases=())
         progress("report", 1, 1)
-    return _tell(finished, reports, options)
+    return tell(finished, reports, options)
 
 
 def _points(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
@@ -269,8 +281,8 @@ def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
     if options.methods is not None:
         names = tuple(name.strip().replace("-", "_") for name in options.methods.split(",") if name.strip())
         plan = replace(plan, explaining=replace(plan.explaining, methods=names))
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit}; expected 1 or more")
+    if options.limit is not None and options.limit < 0:
+        raise InputError(f"--limit {options.limit}; expected 0 or more")
     return plan if options.seed is None else replace(plan, seed=options.seed)
 
 
@@ -293,8 +305,13 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
         split = "all" if Path(name).is_dir() else plan.split
     own = _dataset_options(options.dataset_option, model, name)
     root, boxes = (Path(given) if given else None for given in (options.data, options.annotations))
-    cases = opened(DataRequest(name, root, boxes, limit=options.limit, options=own), split)
+    cases = opened(DataRequest(name, root, boxes, limit=options.limit, empty=True,
+                               options=own), split)
     expect_fit(model.file, cases)
+    if not len(cases):
+        found = sorted({row.split for row in cases.dataset.rows})
+        print(f"note       no case of split {cases.split!r} is audited; found splits: {', '.join(found) or 'none'}",
+              file=sys.stderr)
     return cases
 
 
@@ -305,15 +322,6 @@ def _dataset_options(given: list[str], model: Model, name: str) -> dict[str, str
     training = model.file.training
     own = training.get("data_options", {}) if name == training.get("dataset") else {}
     return {**{str(k): str(v) for k, v in own.items()}, **dataset_options(given)}
-
-
-def _taken(columns: Mapping[str, Any]) -> str:
-    """Which columns of a table were taken as whose scores, and which were not."""
-    said = [f"{name} (column {column})" for name, column in columns["scores"].items()]
-    if columns["classes"]:
-        said = [f"classes {', '.join(columns['classes'])} (columns {', '.join(columns['classes'].values())})"]
-    unused = ", ".join(columns["not_taken"])
-    return ", ".join(said) + (f"; not taken: {unused}" if unused else "")
 
 
 def _default_out(model: Model, dataset: str) -> Path:
@@ -327,52 +335,3 @@ def _now() -> str:
     from datetime import UTC, datetime
 
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-
-
-def _tell(run: Run, reports: list[Path], options: argparse.Namespace) -> int:
-    from xaimed.junit import junit_text
-    from xaimed.metrics.criteria import verdict
-
-    outcome = verdict(run)
-    code, meaning = _ending(run, outcome)
-    if options.junit is not None:
-        options.junit.write_text(junit_text(run), encoding="utf-8")
-    if options.json:
-        answers = [{"name": j.criterion.name, "endpoint": j.criterion.endpoint, "answer": j.answer,
-                    "statement": j.statement} for j in outcome.judgements]
-        print(json.dumps({"run": str(run.path), "verdict": outcome.verdict, "overall": outcome.overall,
-                          "exit": code, "criteria": answers, "checks": {
-                              f.code: f.outcome for f in run.findings}, "results": run.results.to_json()}))
-        return code
-    print(f"verdict    {outcome.verdict}")
-    for line in outcome.lines:
-        print(f"           {line}")
-    for found in run.results.estimates:
-        if found.name.startswith(LEFT) and (found.numerator or "NOT ASSESSED" in found.interval):
-            why = f": {found.interval}" if "NOT ASSESSED" in found.interval else ""
-            print(f"outputs    {found.numerator:g} of {found.denominator:g} cases: {found.name} ({found.group}){why}")
-    if columns := run.meta.get("columns"):
-        print(f"scores     {_taken(columns)}")
-    print(f"run        {run.path}")
-    print(f"report     {reports[0] if reports else 'none'}")
-    if len(reports) > 1:
-        print(f"cases      {run.path / 'cases'} ({len(reports) - 1} PDF files)")
-    if "explanations" in run.meta:
-        print(f"maps       {run.meta['explanations']}")
-    print(f"dashboard  xaimed dashboard {run.path}")
-    if meaning:
-        print(f"exit code  {code}: {meaning}")
-    return code
-
-
-def _ending(run: Run, outcome: Verdict) -> tuple[int, str]:
-    """The exit code, and what it does not mean where it could be taken for an assessment."""
-    names = {found.name for found in run.results.estimates}
-    strange = [repr(j.criterion.name) for j in outcome.judgements if j.criterion.name not in names]
-    if strange:
-        return 1, f"the plan asks for {', '.join(strange)}, and no measure of this run has that name"
-    if not outcome.judgements and not outcome.exit_code:
-        return 0, "done, and nothing was assessed: the plan sets no criteria"
-    if outcome.overall == "NOT ASSESSED" and not outcome.exit_code:
-        return 0, "done, and no primary criterion was assessed"
-    return int(outcome.exit_code), ""

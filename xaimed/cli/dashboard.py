@@ -58,7 +58,8 @@ THEME: Mapping[str, str] = {
     "theme.light.primaryColor": "#1f6fb2", "theme.light.backgroundColor": "#fbfcfd",
     "theme.light.secondaryBackgroundColor": "#eef2f5", "theme.light.textColor": "#1b2733",
     "theme.light.borderColor": "#d5dde4",
-    "theme.dark.primaryColor": "#4ea3e3", "theme.dark.backgroundColor": "#101418",
+    # White words on the primary colour have a contrast of 4.7 to 1; links stand on the background and are lighter.
+    "theme.dark.primaryColor": "#2b78b8", "theme.dark.linkColor": "#4ea3e3", "theme.dark.backgroundColor": "#101418",
     "theme.dark.secondaryBackgroundColor": "#1a2026", "theme.dark.textColor": "#e3e8ec",
     "theme.dark.borderColor": "#2c353d",
 }

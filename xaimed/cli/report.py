@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from xaimed.cli.asking import expect_place
 from xaimed.errors import InputError
 from xaimed.junit import junit_text
+from xaimed.plural import plural
 from xaimed.report.blocks import Paper
-from xaimed.report.write import write_reports
+from xaimed.report.write import REPORT, Making, unshown, write_reports
 from xaimed.run import Run
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ VARIABLE = "XAIMED_SIGN_PASSWORD"
 EXAMPLES = """examples:
   xaimed report runs/demo
   xaimed report runs/demo --case mdb001 --case mdb002
+  xaimed report runs/signed --case mdb001
   xaimed report runs/demo --no-cases --paper-size letter
   xaimed report runs/demo --sign key.p12 --password-file key.txt --signer-reason "Reviewed and approved"
 """
@@ -31,7 +33,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the command and its arguments."""
     parser = subparsers.add_parser("report", help="write report.pdf and the case pages of a run",
                                    description="Write report.pdf and cases/<case>.pdf into a run folder. The same "
-                                               "run gives the same bytes.", epilog=EXAMPLES)
+                                               "run gives the same bytes. A report.pdf that is signed is never written "
+                                               "over without --replace-signed; pages of cases (--case) can be made "
+                                               "beside it.", epilog=EXAMPLES)
     parser.add_argument("run", metavar="RUN", type=Path, help="a run folder that `xaimed audit` wrote")
     _add_signing(parser)
     parser.add_argument("--paper-size", choices=("a4", "letter"), default="a4", help="size of the pages (default: a4)")
@@ -48,6 +52,8 @@ def _add_signing(parser: argparse.ArgumentParser) -> None:
                          help=f"its first line is the key's password (default: the variable {VARIABLE})")
     signing.add_argument("--signer-reason", metavar="TEXT", default="", help="the meaning of the signature")
     signing.add_argument("--timestamp", metavar="URL", default="", help="an RFC 3161 time-stamp server")
+    signing.add_argument("--replace-signed", action="store_true",
+                         help="write over a report.pdf that is signed (default: it is left as it is)")
 
 
 def _signer(options: argparse.Namespace) -> Signer | None:
@@ -71,12 +77,16 @@ def run(options: argparse.Namespace) -> int:
     cases: list[str] | None = [] if options.no_cases else options.cases
     opened = Run.open(options.run)
     paper: Paper = "us-letter" if options.paper_size == "letter" else "a4"
-    paths = write_reports(opened, cases, _progress if sys.stderr.isatty() else None, _signer(options), paper)
+    how = Making(_signer(options), paper, options.replace_signed)
+    paths = write_reports(opened, cases, _progress if sys.stderr.isatty() else None, how)
+    if letters := unshown(opened):
+        print(f"note: {letters}", file=sys.stderr)
     if options.junit is not None:
         options.junit.write_text(junit_text(opened), encoding="utf-8")
-    print(paths[0])
-    if len(paths) > 1:
-        print(f"{paths[1].parent}: {len(paths) - 1} case page{'' if len(paths) == 2 else 's'}")
+    pages = [path for path in paths if path.name != REPORT]
+    print(opened.path / REPORT if len(pages) < len(paths) else f"{opened.path / REPORT}: signed, left as it is")
+    if pages:
+        print(f"{pages[0].parent}: {plural(len(pages), 'case page')}")
     return 0
 
 

@@ -24,9 +24,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                                                "report of a run, and the chain of the feedback journal "
                                                "beside it; or of one report its seal, signature, marks and "
                                                "attachments, with --run also that it prints what the run gives "
-                                               "when the report is made again. Not seen from a run folder alone: the "
-                                               "last lines of its log removed together with the reports that they "
-                                               "name; keep reports elsewhere. "
+                                               "when the report is made again. Not seen from a run folder alone: that "
+                                               "all of it was written anew; keep signed reports elsewhere. "
                                                "No network is used. Exit code 0: unchanged; 1: changed, each change "
                                                "named; 2: nothing that can be read.", epilog=EXAMPLES)
     parser.add_argument("what", metavar="RUN|PDF", type=Path, help="a run folder, or a report that xaimed wrote")

@@ -38,8 +38,8 @@ class Columns:
         """What a reader of the table would not expect, in a sentence each."""
         taken = (f"columns {', '.join(self.classes.values())} were taken as the scores of one model for the classes "
                  f"{', '.join(self.classes)}")
-        left = (f"not taken as scores: column{'s' * (len(self.unused) > 1)} {', '.join(self.unused)}; name what is the "
-                "score of a model with --score-column")
+        left = (f"not taken as scores: {'column' if len(self.unused) == 1 else 'columns'} {', '.join(self.unused)}; "
+                "name what is the score of a model with --score-column")
         return (*((taken,) if self.classes else ()), *((left,) if self.unused else ()))
 
 

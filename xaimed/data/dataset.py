@@ -23,6 +23,7 @@ class DataRequest:
     annotations: Path | None = None
     seed: int = 0
     limit: int | None = None
+    empty: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -111,21 +112,21 @@ def opened(request: DataRequest, split: str | None = None) -> Selection:
         from xaimed.errors import unknown
 
         raise unknown("dataset or folder", request.name, set(known) - {"folder"})
-    return select(module.open(replace(request, root=where)), split, request.limit)
+    return select(module.open(replace(request, root=where)), split, request.limit, request.empty)
 
 
-def select(dataset: Dataset, split: str | None, limit: int | None = None) -> Selection:
-    """The cases of one split. Raises NotFound for an unknown split, InputError where it is empty."""
+def select(dataset: Dataset, split: str | None, limit: int | None = None, empty: bool = False) -> Selection:
+    """The cases of one split. Raises NotFound for an unknown split, InputError where it is empty and may not be."""
     if split is not None and split not in SPLITS:
         from xaimed.errors import unknown
 
         raise unknown("split", split, SPLITS)
     chosen = [i for i, row in enumerate(dataset.rows) if split in (None, "all") or row.split == split]
-    if not chosen:
+    if not chosen and not empty:
         found = sorted({row.split for row in dataset.rows})
         raise InputError(f"split {split!r} of {dataset.name!r} holds no case; found splits: "
                          f"{', '.join(found) or 'none'}: choose one of them with --split")
-    return Selection(dataset, _fewer(dataset, chosen, limit) if limit else chosen, split or "all")
+    return Selection(dataset, chosen if limit is None else _fewer(dataset, chosen, limit), split or "all")
 
 
 def _fewer(dataset: Dataset, chosen: Sequence[int], limit: int) -> Sequence[int]:

@@ -10,11 +10,15 @@ other names are refused; boxes without a class are one class. In detail: docs/ta
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from xaimed import tables
 from xaimed.data.boxing import one_class, task_of, unused_boxes
 from xaimed.data.columns import Columns, Wanted, class_words, find_columns, no_scores, plain, unseen
 from xaimed.data.reference import NORMAL, PATIENT_NAMES, Reference, read_reference
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPPOSITE = {"0": "1", "no": "yes", "false": "true", "negative": "positive"}
+NO_CASE = "the tables hold no case, so nothing was judged"
 YES = ("malignant", "cancer", "positive", "abnormal", "1", "true", "yes", "lesion")
 
 
@@ -72,6 +77,13 @@ class Scoresheet:
         return self.reference.cases
 
     @property
+    def manifest(self) -> str:
+        """The sha256 (hex) over the sorted (case, patient, split, label): equal for the same cases, however written."""
+        rows = self.cases[["case", "patient", "split", "label"]].fillna("")
+        lines = sorted("\t".join(map(str, row)) + "\n" for row in rows.itertuples(index=False))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The labels of the reference, the positive one last."""
         return (*(label for label in self.reference.labels if label != self.positive), self.positive)
@@ -81,6 +93,8 @@ def read_scoresheet(request: SheetRequest) -> Scoresheet:
     """The sheet of two CSV files. Raises InputError in one line for a table that cannot be judged."""
     truth, outputs, notes = _opened(request)
     task = task_of(truth, outputs)
+    if not len(truth):
+        return _without_cases(request, truth, outputs, task)
     truth, outputs, told = one_class(truth, outputs) if task == "detection" else (truth, outputs, [])
     notes += told
     positive = _found_class(truth, outputs, "" if told else request.positive, task)
@@ -100,6 +114,23 @@ def read_scoresheet(request: SheetRequest) -> Scoresheet:
     notes += [*reference.notes, *columns.notes, *unused_boxes(truth, outputs),
               *_absent(extra, (*reference.labels, positive))]
     return _sheet(request, task, reference, found, (columns, notes))
+
+
+def _without_cases(request: SheetRequest, truth: TextSheet, outputs: TextSheet, task: str) -> Scoresheet:
+    """The sheet of a truth table of a header alone. Raises InputError where the outputs name cases all the same."""
+    if len(outputs):
+        raise InputError(f"{truth.path.name}: a header and no row, and {outputs.path.name} names cases; expected a row "
+                         "for each of them")
+    if task == "classification":
+        truth.need("label")
+    positive = request.positive or "positive"
+    columns = find_columns(outputs, Wanted(request.score_columns, (), positive, task == "detection"))
+    if not columns.models:
+        raise no_scores(outputs)
+    nothing = tables.frame("truth", []).assign(lesion=np.array([], object))
+    reference = Reference(tables.frame("cases", []), nothing, (), positive)
+    found = {name: ModelScores(name, tables.frame("predictions", []), ()) for name in columns.models}
+    return _sheet(request, task, reference, found, (columns, [NO_CASE]))
 
 
 def _opened(request: SheetRequest) -> tuple[TextSheet, TextSheet, list[str]]:

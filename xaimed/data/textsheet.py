@@ -143,7 +143,8 @@ def _is_number(text: str) -> bool:
 def read_textsheet(path: Path | str) -> TextSheet:
     """The sheet of a CSV file in UTF-8, with commas, semicolons or tabs between the cells.
 
-    Raises NotFound for no file, InputError for one that is empty, no text, or not a table.
+    A header alone is a table without a row. Raises NotFound for no file, InputError for one that is empty, no text, or
+    not a table.
     """
     place = Path(path)
     if not place.is_file():
@@ -163,8 +164,8 @@ def _parsed(path: Path, text: str) -> TextSheet:
         rows = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(map(str.strip, row))]
     except csv.Error as problem:
         raise InputError(f"{path.name} line {reader.line_num}: not CSV ({problem}); expected a table") from problem
-    if len(rows) < 2:
-        raise InputError(f"{path.name}: {'no line' if not rows else 'a header and no row'}; expected a header and rows")
+    if not rows:
+        raise InputError(f"{path.name}: no line; expected a header and rows")
     columns = rows[0][1]
     _check_shape(path, columns, rows[1:])
     return TextSheet(path, columns, tuple(cells for _, cells in rows[1:]), tuple(line for line, _ in rows[1:]))

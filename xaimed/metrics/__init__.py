@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 ENGINE = frozenset({"again", "anomaly", "axis", "comparison", "concordance", "criteria", "donor", "evidence",
                     "explained", "explaining", "gap", "imputation", "judged", "judging", "limits", "matching",
                     "memorisation", "miscalibration", "mrmc", "noninferiority", "one_kind", "oracle", "pixelwise",
-                    "probed", "readers", "removal", "reproducibility", "rungs", "tuning", "weighed", "yard"})
+                    "probed", "readers", "removal", "reproducibility", "rungs", "tuning", "vocabulary", "weighed",
+                    "yard"})
 
 
 def __getattr__(name: str) -> Any:

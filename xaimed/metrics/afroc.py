@@ -13,6 +13,7 @@ from xaimed.metrics.froc import Steps
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import match
 from xaimed.metrics.roc import Ranking, unvaried
+from xaimed.plural import plural
 from xaimed.stats import CHUNK, Array, Bools, Estimate, Results, auc, quantile
 
 
@@ -63,12 +64,13 @@ def _estimate(name: str, rule: str, parts: tuple[Array, Bools, Array], owners: S
         return Estimate(name, value, unit="lesion", rule=rule, denominator=float(lesions),
                         interval="no lesion or no normal image")
     low, high, count = jackknife(parts, owners, value)
-    how = f"jackknife over {count} patients"
+    how = f"jackknife over {plural(count, 'patient')}"
     if low != low and value in (0.0, 1.0):
         # No patient left out changes an area at the end of its scale.
         (low, high), how = unvaried(value, Ranking(scores, truth, owners))
     return Estimate(name, value, low, high, "lesion", rule, float(lesions), float(lesions + normals),
-                    how if low == low else f"none: without one of {count} patients there is no area, or no other")
+                    how if low == low else f"none: without one of {plural(count, 'patient')} there is no area, "
+                    "or no other")
 
 
 def jackknife(parts: tuple[Array, Bools, Array], owners: Sequence[str], value: float) -> tuple[float, float, int]:

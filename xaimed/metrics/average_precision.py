@@ -13,6 +13,7 @@ from xaimed.metrics.froc import BLOCK
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.limits import dependent_mean_limits
 from xaimed.metrics.matching import IGNORED, TRUE, match
+from xaimed.plural import plural
 from xaimed.stats import Array, Bools, Estimate, Results, ratio, wilson
 
 OVERLAPS = (0.1, 0.2, 0.5)
@@ -101,7 +102,7 @@ def _limits(value: float, drawn: Array, ranked: Ranked, judged: Judged) -> tuple
     if value in (0.0, 1.0) or high - low < WIDTH:
         holders = len({judged.evidence.patients[i] for i in ranked.lesions})
         low, high = wilson(min(value, 1.0) * holders, holders)
-        low, how = low**2 if value == 1 else low, f"Wilson on {holders} patients"
+        low, how = low**2 if value == 1 else low, f"Wilson on {plural(holders, 'patient')}"
     return low, high, how
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from xaimed.errors import InputError
 from xaimed.metrics.froc import Steps
 from xaimed.metrics.noninferiority import holm, mcnemar, non_inferiority, tango
+from xaimed.plural import plural
 from xaimed.stats import (
     Array,
     Bools,
@@ -209,7 +210,7 @@ def _paired_shares(name: str, right: tuple[Bools, Bools], patients: Sequence[str
         # No draw of patients changes it: the score interval of as many pairs as there are patients.
         people = len(set(patients))
         low, high = tango(people * (gap == 1), people * (gap == -1), people)
-        how = f"Tango score on {people} patients"
+        how = f"Tango score on {plural(people, 'patient')}"
     return Estimate(name, gap, low, high, rule="p by patient bootstrap", numerator=float(first - second),
                     denominator=float(count), interval=how), bootstrap_p(drawn)
 
@@ -254,6 +255,6 @@ def paired(name: str, difference: Callable[[Array], Array], patients: Sequence[s
     if high - low <= WIDTH:
         (low, high), how = (math.nan, math.nan), NOT_VARIED
         if trials and abs(value) <= WIDTH:
-            (low, high), how = tango(0, 0, trials), f"Tango score, none of {trials} patients changed"
+            (low, high), how = tango(0, 0, trials), f"Tango score, none of {plural(trials, 'patient')} changed"
     return Estimate(name, value, low, high, rule="p by patient bootstrap", denominator=float(len(patients)),
                     interval=how), bootstrap_p(drawn) if value == value else math.nan

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Literal
 
 from xaimed.errors import PlanError, unknown
 from xaimed.metrics.froc import AT_LEAST, END
+from xaimed.plural import plural
 from xaimed.stats import Estimate, Results
 from xaimed.types import Outcome
 
@@ -48,6 +49,7 @@ WORST: tuple[Outcome, ...] = ("fail", "concern", "NOT ASSESSED", "pass", "not ap
 KEYS = {"name", "rule", "group", "probe", "at_least", "at_most", "on", "endpoint", "why"}
 ENDPOINTS = ("primary", "secondary")
 PROBE = "probe="
+NOTHING = "nothing was measured in this run"
 ALONE = "; by its value alone: its interval holds the limit"
 SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
@@ -208,7 +210,7 @@ def verdict(run: Run) -> Verdict:
 def _refusals(refused: Mapping[str, Sequence[str]]) -> list[str]:
     """What the checks that refuse the audit say: "1 check failed (XM101)"."""
     words = {"fail": "failed", "concern": "raised a concern"}
-    return [f"{len(codes)} check{'s' * (len(codes) > 1)} {words.get(outcome, outcome)} ({', '.join(codes)})"
+    return [f"{plural(len(codes), 'check')} {words.get(outcome, outcome)} ({', '.join(codes)})"
             for outcome, codes in refused.items() if codes]
 
 
@@ -233,7 +235,7 @@ def _counted(outcomes: Sequence[Outcome]) -> str:
         return "No check was run."
     tally = Counter(outcomes)
     counts = ", ".join(f"{tally[outcome]} {outcome}" for outcome in WORST if tally[outcome])
-    return f"{len(outcomes)} check{'s' * (len(outcomes) > 1)}: {counts}."
+    return f"{plural(len(outcomes), 'check')}: {counts}."
 
 
 def judgements_of(plan: Mapping[str, object], results: Results) -> tuple[Judgement, ...]:
@@ -247,6 +249,8 @@ def judged(criterion: Criterion, results: Results) -> Judgement:
     A measure that a curve does not reach is judged by its lower bound, else by the sensitivity at the curve's end.
     """
     found = results.find(criterion.name, criterion.rule, criterion.group)
+    if found is None and not results.estimates:
+        return Judgement(criterion, "NOT ASSESSED", f"{criterion.name}: {NOTHING}")
     if found is None:
         return Judgement(criterion, "NOT ASSESSED", _missing(criterion, results))
     note = ""
@@ -287,11 +291,11 @@ def worded(found: Estimate) -> str:
         where = f" under {found.group.removeprefix(PROBE)}"
     if math.isnan(found.value):
         return f"{named}{where}: no number ({found.interval})"
-    count = "" if found.denominator is None else f"; {found.denominator:g} {found.unit}s"
+    count = "" if found.denominator is None else plural(found.denominator, found.unit)
     if found.numerator is not None:
-        count = f"; {found.numerator:g} of {found.denominator:g} {found.unit}s"
+        count = f"{found.numerator:g} of {count}"
     limits = f"{found.low:.3f} to {found.high:.3f}" if found.low == found.low else "no interval"
-    return f"{named}{where} {found.value:.3f} ({limits}, {found.interval}{count})"
+    return f"{named}{where} {found.value:.3f} ({limits}, {found.interval}{f'; {count}' if count else ''})"
 
 
 def _missing(criterion: Criterion, results: Results) -> str:

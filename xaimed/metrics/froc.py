@@ -12,6 +12,7 @@ import numpy as np
 from xaimed.metrics.evidence import Indices
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import Matches, match
+from xaimed.plural import plural
 from xaimed.stats import (
     Array,
     Bools,
@@ -190,7 +191,7 @@ def _widened(value: float, drawn: Array, holders: int, draws: Resampling) -> tup
     outer = wilson(min(1.0, value) * holders, holders)
     if value in (0.0, 1.0) and low == low:
         outer = min(low, outer[0]), max(high, outer[1])
-    return *outer, f"Wilson on {holders} patients"
+    return *outer, f"Wilson on {plural(holders, 'patient')}"
 
 
 def rate_estimate(name: str, steps: Steps, patients: Sequence[str], draws: Resampling) -> Estimate:
@@ -203,10 +204,10 @@ def rate_estimate(name: str, steps: Steps, patients: Sequence[str], draws: Resam
     low, high, how = draws.interval(draws.run(patients, lambda w: ratio(w @ alarm, w @ counted)))
     people = len({patients[i] for i in steps.images})
     if not alarms:
-        high, how = -math.log(0.025) / people, f"exact Poisson limit for no event in {people} patients"
+        high, how = -math.log(0.025) / people, f"exact Poisson limit for no event in {plural(people, 'patient')}"
     elif high - low < SLACK:
         low, high = poisson(alarms / images * people)
-        low, high, how = low / people, high / people, f"exact Poisson limits of {people} patients, all alike"
+        low, high, how = low / people, high / people, f"exact Poisson limits of {plural(people, 'patient')}, all alike"
     return Estimate(name, alarms / images, low, high, numerator=float(alarms), denominator=float(images),
                     interval=how)
 

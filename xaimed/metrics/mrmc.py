@@ -4,17 +4,27 @@ Obuchowski NA, Rockette HE (1995) Commun Stat Simul Comput 24:285, with the degr
 Stat Med 26:596. A difference that every reader has (with and without a model, or to a model that stands alone) is
 analysed in the same way: with two modalities that gives the F test of the full analysis, since MS(T*R) is half the
 mean square of the differences and Cov2 - Cov3 half their covariance.
+
+How honest the 95 % intervals are with few readers and cases (simulated: 2 to 5 readers, 20 to 50 cases with 10 or more
+of each kind, AUC .79 to .94, scores continuous or in steps): a difference lies in 92 to 97 of 100, a mean AUC in 91 to
+96 of 100 on the logit scale, but in 82 to 95 of 100 on its own scale, which is why means use `area_limits`. With
+5 of a kind up to 29 of 100 samples have no variance at all. So fewer than LEAST_CASES of a kind are not assessed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xaimed.errors import InputError
-from xaimed.stats import Array
+from xaimed.stats import Array, Bools
+
+LEAST_READERS = 2
+LEAST_CASES = 10
+LEAST_VARIANCE = 1e-15  # less is the rounding of areas that are all the same
 
 
 @dataclass(frozen=True)
@@ -29,17 +39,25 @@ class ReaderMean:
         """Low and high of the t interval; NaN where no variance is known."""
         from scipy.stats import t
 
-        if not self.variance > 0:
+        if not self.variance > LEAST_VARIANCE:
             return math.nan, math.nan
         half = float(t.ppf((1 + level) / 2, self.freedom)) * math.sqrt(self.variance)
         return self.value - half, self.value + half
+
+    def area_limits(self, level: float = 0.95) -> tuple[float, float]:
+        """Low and high for a mean AUC: the t interval on the logit scale, inside (0, 1); NaN where there is none."""
+        low, high = self.limits(level)
+        if math.isnan(low) or not 0 < self.value < 1:
+            return math.nan, math.nan
+        centre, half = math.log(self.value / (1 - self.value)), (high - low) / 2 / (self.value * (1 - self.value))
+        return 1 / (1 + math.exp(min(half - centre, 700.0))), 1 / (1 + math.exp(max(-half - centre, -700.0)))
 
     @property
     def p(self) -> float:
         """The two-sided p of a mean of 0; NaN where no variance is known."""
         from scipy.stats import t
 
-        if not self.variance > 0:
+        if not self.variance > LEAST_VARIANCE:
             return math.nan
         return float(2 * t.sf(abs(self.value) / math.sqrt(self.variance), self.freedom))
 
@@ -61,6 +79,17 @@ def reader_mean(values: Array, spread: Array) -> ReaderMean:
     whole = between + count * max(shared, 0.0)
     freedom = (whole / between) ** 2 * (count - 1) if between > 0 else math.inf
     return ReaderMean(float(values.mean()), whole / count, freedom)
+
+
+def too_few(readers: int, truth: Bools, patients: Sequence[str]) -> str:
+    """Why no interval is given, "" where there are readers and patients enough with and without the finding."""
+    ill = {one for one, positive in zip(patients, truth, strict=True) if positive}
+    well = {one for one, positive in zip(patients, truth, strict=True) if not positive}
+    counts = len(ill), len(well)
+    if readers >= LEAST_READERS and min(counts) >= LEAST_CASES:
+        return ""
+    return (f"NOT ASSESSED: {readers} reader{'s' * (readers != 1)}, {counts[0]} patients with the finding and "
+            f"{counts[1]} without; an interval needs {LEAST_READERS} readers and {LEAST_CASES} patients of each kind")
 
 
 def difference_to(place: int, values: Array, spread: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from xaimed.metrics.matching import overlap, pairs
 from xaimed.metrics.noninferiority import tango
 from xaimed.metrics.operating import called_positive
 from xaimed.metrics.weighed import Weighed, weighed
+from xaimed.plural import plural
 from xaimed.probes.schedule import labels_of
 from xaimed.stats import Array, Bools, Estimate, Resampling, proportion, ratio, wilson
 
@@ -120,13 +121,13 @@ def _measure(both: _Both, clean: Weighed, probe: Weighed) -> Iterator[Estimate]:
     still = replace(whole, interval=NOT_VARIED)
     if trials:
         low, high = wilson(after * trials, trials) if after == after else (math.nan, math.nan)
-        still = replace(whole, low=low, high=high, interval=f"Wilson on {trials} patients")
+        still = replace(whole, low=low, high=high, interval=f"Wilson on {plural(trials, 'patient')}")
     yield _limited(whole, drawn[1], draws, people, still)
     gap = replace(whole, name=CHANGE + probe.name, value=after - before)
     still = replace(gap, interval=NOT_VARIED)
     if trials and abs(gap.value) < WIDTH:
         low, high = tango(0, 0, trials)
-        still = replace(gap, low=low, high=high, interval=f"Tango score, none of {trials} patients changed")
+        still = replace(gap, low=low, high=high, interval=f"Tango score, none of {plural(trials, 'patient')} changed")
     yield _limited(gap, drawn[1] - drawn[0], draws, people, still)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xaimed.metrics.comparison import Contest, area_of, bootstrap_p, corrected
-from xaimed.metrics.mrmc import ReaderMean, difference_to, reader_mean
+from xaimed.metrics.comparison import NOT_VARIED, WIDTH, Contest, area_of, bootstrap_p, corrected
+from xaimed.metrics.mrmc import ReaderMean, difference_to, reader_mean, too_few
 from xaimed.metrics.roc import Ranking, area
 from xaimed.stats import Array, Estimate, auc_rows, percentile
 
 SHARE = 0.5
+P_VALUES = ("p (", "Holm p (")
+OUTSIDE = "not defined: the draws of patients do not surround the value, there are too few of them"
 RANDOM = "readers and cases random, Obuchowski-Rockette"
 
 
@@ -31,8 +34,37 @@ def read_panel(panel: Panel) -> list[Estimate]:
     A model beats a reader where its AUC is greater. Hybrid: the average of the model's score and that of one
     reader, AUC taken for each reader and averaged. Intervals: patients are drawn and the readers are fixed;
     "readers drawn too" draws both, which speaks of readers in general, and so does the analysis of Obuchowski and
-    Rockette (rule RANDOM), of the mean, of each model against it and of what a hybrid gains.
+    Rockette (rule RANDOM), of the mean, of each model against it and of what a hybrid gains. With too few readers or
+    patients (`mrmc.too_few`) no interval and no p is given, and each says so.
     """
+    found = _estimates(panel)
+    reason = too_few(len(panel.readers), panel.contest.truth, panel.contest.patients)
+    return withheld(found, reason) if reason else found
+
+
+def withheld(estimates: Sequence[Estimate], reason: str) -> list[Estimate]:
+    """The same values without interval and p, each with the reason; counts are left as they are."""
+    kept = [e for e in estimates if not e.name.startswith(P_VALUES)]
+    return [e if e.unit == "reader" else replace(e, low=math.nan, high=math.nan, interval=reason,
+                                                 rule=e.rule.split("; ")[0]) for e in kept]
+
+
+def sound(estimate: Estimate, p: float) -> tuple[Estimate, float]:
+    """Estimate and p as they are, or without interval and p where the interval has no width or misses the value."""
+    # A rounding error does not put the value outside.
+    if estimate.high - estimate.low > WIDTH and estimate.low - WIDTH <= estimate.value <= estimate.high + WIDTH:
+        return estimate, p
+    known = math.isfinite(estimate.low) and estimate.high - estimate.low > WIDTH
+    return replace(estimate, low=math.nan, high=math.nan, interval=OUTSIDE if known else NOT_VARIED), math.nan
+
+
+def with_p(pairs: Sequence[tuple[Estimate, float]]) -> list[Estimate]:
+    """Each difference with its p, and Holm's, where there is a sound interval; no p without one."""
+    found = corrected([sound(*pair) for pair in pairs])
+    return [e for e in found if not (e.name.startswith(P_VALUES) and math.isnan(e.value))]
+
+
+def _estimates(panel: Panel) -> list[Estimate]:
     contest, positive = panel.contest, panel.contest.positive
     count = len(panel.readers)
     drawn = _drawn(panel.readers, contest)
@@ -43,7 +75,7 @@ def read_panel(panel: Panel) -> list[Estimate]:
     found = [mean, _random_readers(mean, drawn, contest), replace(average, rule=f"average of {count} readers")]
     found += _analysed(panel)
     against = [_against(name, scores, panel, drawn) for name, scores in panel.models.items()]
-    found += corrected(against)
+    found += with_p(against)
     for name, scores in panel.models.items():
         found += [_beaten(name, scores, panel), _hybrid(name, scores, panel, drawn)]
     return found
@@ -61,28 +93,43 @@ def _analysed(panel: Panel) -> list[Estimate]:
         gap = reader_mean(*difference_to(count, areas[kept], spread[np.ix_(kept, kept)]))
         title = f"difference in image AUC {contest.positive}: {name} - mean of the readers"
         against.append((_told(title, gap, contest), gap.p))
-        gain = _gain(scores, panel)
+        more = _gain(scores, panel)
         title = f"difference in image AUC {contest.positive}: a reader with {name} - the reader alone"
-        gains.append((_told(title, gain, contest), gain.p))
-    return [*found, *corrected(against), *corrected(gains)]
+        gains.append((_told(title, more, contest), more.p))
+    return [*found, *with_p(against), *with_p(gains)]
 
 
 def _gain(scores: Array, panel: Panel) -> ReaderMean:
     """What the readers gain with a model: the AUC of the average score less their own."""
-    count = len(panel.readers)
-    mixed = SHARE * scores + (1 - SHARE) * panel.readers
-    areas, spread = panel.contest.covariance(np.concatenate([mixed, panel.readers]))
+    return gain(SHARE * scores + (1 - SHARE) * panel.readers, panel.readers, panel.contest)
+
+
+def gain(aided: Array, without: Array, contest: Contest) -> ReaderMean:
+    """The mean difference of the readers' AUCs, scores (k, n) with help less those without; readers, cases random."""
+    count = len(without)
+    areas, spread = contest.covariance(np.concatenate([aided, without]))
     contrast = np.hstack([np.eye(count), -np.eye(count)])
     return reader_mean(contrast @ areas, contrast @ spread @ contrast.T)
 
 
+def gained(name: str, aided: Array, without: Array, contest: Contest) -> list[Estimate]:
+    """`gain` as a difference of that name (it starts with "difference") with its p; withheld where too few."""
+    mean = gain(aided, without, contest)
+    found = with_p([(_told(name, mean, contest), mean.p)])
+    reason = too_few(len(without), contest.truth, contest.patients)
+    return withheld(found, reason) if reason else found
+
+
 def _told(name: str, found: ReaderMean, contest: Contest) -> Estimate:
+    """An Estimate of a mean AUC (on the logit scale) or, by its name, of a mean difference (clipped to -1 to 1)."""
     how = f"t on {found.freedom:.1f} degrees of freedom, {'Obuchowski' if contest.clustered else 'DeLong'} covariance"
-    # With few readers the t interval is wide: an AUC ends at 0 and 1, a difference of two at -1 and 1.
-    least = -1.0 if name.startswith("difference") else 0.0
-    limits = [float(np.clip(limit, least, 1.0)) for limit in found.limits()]
-    return Estimate(name, found.value, limits[0], limits[1], rule=RANDOM, denominator=float(len(contest.truth)),
-                    interval=how if found.variance > 0 else "no variance can be estimated")
+    if name.startswith("difference"):
+        # With few readers the t interval is wide: a difference of two AUCs ends at -1 and 1.
+        low, high = (float(np.clip(limit, -1.0, 1.0)) for limit in found.limits())
+    else:
+        (low, high), how = found.area_limits(), f"{how}, logit scale"
+    return Estimate(name, found.value, low, high, rule=RANDOM, denominator=float(len(contest.truth)),
+                    interval=how if low < high else NOT_VARIED)
 
 
 def _drawn(scores: Array, contest: Contest) -> Array:
@@ -127,9 +174,9 @@ def _hybrid(name: str, scores: Array, panel: Panel, drawn: Array) -> Estimate:
     contest = panel.contest
     mixed = SHARE * scores + (1 - SHARE) * panel.readers
     together = _drawn(mixed, contest)
-    gain = percentile((together - drawn).mean(axis=0))
+    more = percentile((together - drawn).mean(axis=0))
     found = _estimate(f"mean image AUC {contest.positive} of a reader with {name}", auc_rows(mixed, contest.truth),
                       together.mean(axis=0), contest)
     plus = found.value - float(auc_rows(panel.readers, contest.truth).mean())
-    told = f"; {plus:+.3f} ({gain[0]:+.3f} to {gain[1]:+.3f}) over the readers alone, readers fixed"
+    told = f"; {plus:+.3f} ({more[0]:+.3f} to {more[1]:+.3f}) over the readers alone, readers fixed"
     return replace(found, rule="average of reader and model" + (told if plus == plus else ""))

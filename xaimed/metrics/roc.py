@@ -12,6 +12,7 @@ from xaimed.metrics.evidence import Evidence, Indices
 from xaimed.metrics.froc import Steps
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import hits, match
+from xaimed.plural import plural
 from xaimed.stats import (
     Array,
     Bools,
@@ -133,7 +134,7 @@ def _normal(name: str, found: tuple[float, float], ranking: Ranking, how: str) -
 def unvaried(share: float, ranking: Ranking) -> tuple[tuple[float, float], str]:
     """Limits in [0, 1] of a share of area that no draw of patients changes, and how they were made: see `area`."""
     count = ranking.smaller
-    return wilson(share * count, count), f"Wilson on {count} patients (no overlap)"
+    return wilson(share * count, count), f"Wilson on {plural(count, 'patient')} (no overlap)"
 
 
 def _unvaried(name: str, value: float, ranking: Ranking) -> Estimate:

@@ -13,7 +13,7 @@ NOT_ASSESSED = "NOT ASSESSED"
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading; level 1 opens a section, level 2 a part of it."""
+    """A heading; level 1 opens a section, level 2 a part of it. contents.opening gives those of an audit report."""
 
     text: str
     level: int = 1

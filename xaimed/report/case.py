@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xaimed import ledger
 from xaimed.mapfile import MapEntry
+from xaimed.plural import plural
 from xaimed.report.answers import DRAWN, answer_gallery, answer_words
 from xaimed.report.blocks import (
     NOT_ASSESSED,
@@ -31,21 +32,21 @@ from xaimed.report.blocks import (
 )
 from xaimed.report.masks import mask_panels, mask_table, mask_words
 from xaimed.report.panels import View, image_panel, map_panel, view_of
-from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, size_mm
+from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, side_of, size_mm
 from xaimed.report.recipes import CONCORDANCE, deletion_words, recipes, stability_badges
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
 from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
-from xaimed.report.wording import compact, given, listed, number, percent, plural
+from xaimed.report.wording import compact, given, listed, number, percent
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
-SIDES, UNKNOWN = ("side", "laterality"), ("", "nan", "None", "unknown")
 WHOLE = ("classification", "multilabel", "anomaly", "energy")  # tasks whose answer is a score of the whole image
 TEXT_WIDTH, GAP, TALLEST = 17.0, 0.4, 9.5
 # Heights in cm that keep a case on two pages, by the number of targets.
 PAIR_HEIGHT = {0: 9.5, 1: 9.5, 2: 7.5}
+CROWD, SHORT_PAIR = 4, 5.4  # more maps than this of one target stand in two rows, and the pair gives way to them
 # Maps in a row where a case has many; then the maps of several targets share a row.
 ABREAST, DENSE_GAP, DENSE_TALLEST = 8, 0.25, 2.8
 BELOW, WIDEST = 3, 18
@@ -185,7 +186,8 @@ def _pair(shown: Shown) -> Gallery | Text:
     if answer is not None:
         return answer
     targets = len(_explained(shown))
-    height = min(PAIR_HEIGHT.get(targets, 4.2), (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
+    tallest = SHORT_PAIR if targets == 1 and len(shown.entries) > CROWD else PAIR_HEIGHT.get(targets, 4.2)
+    height = min(tallest, (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
     if _task(shown.run) in (*WHOLE, "discrimination"):
         marked = image_panel(shown.view, "Reference (magenta, dashed)", marks=shown.reading.references, height=height)
         plain = image_panel(shown.view, _sided(shown), marks=())
@@ -198,7 +200,7 @@ def _pair(shown: Shown) -> Gallery | Text:
 
 def _sided(shown: Shown) -> str:
     """The title of the image, with the side of the body where the case has one."""
-    side = next((value for name, value in shown.reading.groups if name in SIDES and value not in UNKNOWN), "")
+    side = side_of(shown.reading)
     return f"Image · side {side}" if side else "Image"
 
 
@@ -376,9 +378,8 @@ def _limits(shown: Shown) -> list[Block]:
     if shown.view is None:
         return [Text(NO_MAPS, small=True)]
     blocks: list[Block] = [Text("An attribution map shows what raises or lowers a score. It does not outline a lesion "
-                                "and is not meant for primary diagnosis. Each map has its own colour scale. Printed "
-                                "without colours, both ends of a signed scale look alike: it shows how much, and not "
-                                "whether for or against.",
+                                "and is not meant for primary diagnosis. Each map has its own colour scale. What is "
+                                "hatched in a signed map lowers the score: so print without colours shows it too.",
                                 small=True)]
     if shown.run.meta.get("model", {}).get("task") == "detection":
         blocks.append(Text(CONDITIONAL, small=True))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xaimed.comparing import SAME_MODEL
+from xaimed.plural import plural
 from xaimed.report.blocks import (
     NOT_ASSESSED,
     Attachment,
@@ -28,7 +29,7 @@ from xaimed.report.families import estimate_table
 from xaimed.report.sections.comparison import paired_tables
 from xaimed.report.sections.data import synthetic
 from xaimed.report.sections.provenance import DIGEST
-from xaimed.report.wording import counts, given, measured, number, plural
+from xaimed.report.wording import counts, given, measured, number
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from xaimed.metrics.criteria import PROBE
+from xaimed.plural import plural
 from xaimed.report.blocks import NOT_ASSESSED
 from xaimed.report.wording import flattened, given, started
 from xaimed.run import Run
@@ -64,8 +65,9 @@ def _texts(parent: ET.Element, name: str | None, values: Part) -> ET.Element:
 def _summary(run: Run) -> str:
     model, data = run.meta.get("model", {}), run.meta.get("data", {})
     return (f"{given(model.get('task'))} by {given(model.get('architecture'))}, audited on "
-            f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}, {len(run.cases)} images"
-            f"{'; SYNTHETIC data' if data.get('synthetic') else ''}. Model SHA-256 {given(model.get('digest'))}.")
+            f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}, "
+            f"{plural(len(run.cases), 'image')}{'; SYNTHETIC data' if data.get('synthetic') else ''}. "
+            f"Model SHA-256 {given(model.get('digest'))}.")
 
 
 def _uses(root: ET.Element, run: Run, card: Part) -> None:

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.mapfile import MapEntry
+from xaimed.plural import plural
 from xaimed.report.blocks import Badge, Bar, Panel, Picture
 from xaimed.report.labels import write_labels
-from xaimed.report.reading import Found, Reading, Reference
+from xaimed.report.marking import hatched, lowering, side_mark
+from xaimed.report.reading import Found, Reading, Reference, side_of
 from xaimed.report.wording import number, signed
 from xaimed.run import Run
 from xaimed.types import Floats
 from xaimed.viz import overlay
+from xaimed.viz.hanging import chest_side
 from xaimed.viz.names import pretty
 from xaimed.viz.overlay import Mark
 from xaimed.viz.scalebar import bar_length, scale_bar
@@ -39,7 +42,7 @@ UNITS = {**dict.fromkeys(("deep_lift", "deep_shap", "exact_shapley", "gradient_s
 class View:
     """The window of a case that all its pictures show: image (C, H, W) in [0, 1], and x0, y0, x1, y1 in pixels.
 
-    spacing_mm: of a pixel, NaN where it is not known.
+    spacing_mm: of a pixel, NaN where it is not known. side: of the body, "R MLO", or "" where it is not known.
     """
 
     run: Run
@@ -47,6 +50,7 @@ class View:
     image: Floats
     window: tuple[int, int, int, int]
     spacing_mm: float = math.nan
+    side: str = ""
 
     @property
     def aspect(self) -> float:
@@ -70,11 +74,12 @@ def view_of(run: Run, reading: Reading, entries: Sequence[MapEntry]) -> View:
         edges.append((float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)))
     edges += [_extent(run.map(reading.case, entry.target, entry.method)) for entry in entries]
     if not edges:
-        return View(run, reading.case, image, (0, 0, reading.width, reading.height), reading.spacing_mm)
+        return View(run, reading.case, image, (0, 0, reading.width, reading.height), reading.spacing_mm,
+                    side_of(reading))
     low, high = np.min(edges, axis=0), np.max(edges, axis=0)
     window = (max(0, math.floor(low[0]) - MARGIN), max(0, math.floor(low[1]) - MARGIN),
               min(reading.width, math.ceil(high[2]) + MARGIN), min(reading.height, math.ceil(high[3]) + MARGIN))
-    return View(run, reading.case, image, window, reading.spacing_mm)
+    return View(run, reading.case, image, window, reading.spacing_mm, side_of(reading))
 
 
 def _extent(values: Floats) -> tuple[float, float, float, float]:
@@ -97,11 +102,10 @@ def image_panel(view: View, title: str, marks: Sequence[Found | Reference], targ
         missed = target.target.startswith("m")
         drawn.append(Mark(_moved(view, target.box), "", "truth" if missed else "detection", True))
     pixels = LARGE if target is None else SMALL
-    picture = _picture(overlay.grey(view.cut(view.image)), drawn, pixels, LETTER * pixels / height / 22,
-                       view.spacing_mm)
-    alt = f"Image of case {view.case}" + (f" with {len(drawn)} boxes" if drawn else "")
-    length = bar_length((view.window[2] - view.window[0]) * view.spacing_mm)
-    alt += f"; scale bar {length:g} mm" if length else ""
+    fitted = overlay.fitted(overlay.grey(view.cut(view.image)), pixels)
+    picture = _picture(view, fitted, drawn, LETTER * pixels / height / 22)
+    alt = f"Image of case {view.case}" + (f" with {plural(len(drawn), 'box', 'boxes')}" if drawn else "")
+    alt += _measured(view) + (f"; side {view.side}" if view.side else "")
     return Panel(title, Picture(picture, alt, "png"))
 
 
@@ -114,8 +118,10 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: boo
     mixed = overlay.overlay(view.cut(view.image), values, opacity=0.75)
     marks = [Mark(_moved(view, entry.box), "", "detection")] if entry.box else []
     alt = (f"{pretty(entry.method)} of {entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
-           f"case {view.case}. {overlay.caption(values)}")
-    picture = Picture(_picture(mixed, marks, SMALL), alt, "png")
+           f"case {view.case}{_measured(view)}. {overlay.caption(values)}")
+    fitted, factor = overlay.fitted(mixed, SMALL)
+    signed_picture = hatched(fitted, lowering(values, overlay.robust_scale(values)))
+    picture = Picture(_picture(view, (signed_picture, factor), marks), alt, "png")
     word, task = overlay.problem(values), str(view.run.meta.get("model", {}).get("task", ""))
     title = f"{entry.target} {pretty(entry.method)}" if brief else pretty(entry.method)
     return Panel(title, picture, None if word else _bar(entry, values, task, brief), badges,
@@ -124,7 +130,9 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: boo
 
 def _bar(entry: MapEntry, values: Floats, task: str, brief: bool) -> Bar:
     kind, scale = overlay.colormap_of(values), overlay.robust_scale(values)
-    strip = np.repeat(overlay.table(kind)[None], 8, axis=0)
+    strip = np.repeat(np.repeat(overlay.table(kind)[None], 24, axis=0), 3, axis=1)
+    if kind == "signed":
+        strip = hatched(strip, lowering(np.linspace(-1, 1, strip.shape[1], dtype=np.float32)[None], 1.0))
     digits = 2 if brief else 3
     low, middle = (signed(-scale, digits), "0") if kind == "signed" else ("0", f"{scale / 2:.2g}")
     # Three long numbers do not fit under a narrow picture.
@@ -143,11 +151,18 @@ def unit_of(method: str, task: str) -> str:
     return f"{unit} ({SCORES.get(task, 'logit')})" if unit == CHANGE else unit
 
 
-def _picture(rgb: NDArray[np.uint8], marks: Sequence[Mark], height: int, size: float = 0.5,
-             spacing_mm: float = math.nan) -> bytes:
-    fitted, factor = overlay.fitted(rgb, height)
-    boxes = overlay.draw_boxes(fitted, [replace(mark, text="") for mark in marks], factor)
-    return overlay.png(write_labels(scale_bar(boxes, spacing_mm / factor), marks, factor, size))
+def _measured(view: View) -> str:
+    """What the scale bar says, for those who cannot see it; "" where the spacing is not known."""
+    length = bar_length((view.window[2] - view.window[0]) * view.spacing_mm)
+    return f"; scale bar {length:g} mm" if length else ""
+
+
+def _picture(view: View, fitted: tuple[NDArray[np.uint8], float], marks: Sequence[Mark], size: float = 0.5) -> bytes:
+    """The PNG with boxes and names, scale bar and side. fitted: the picture, and its size relative to the window."""
+    rgb, factor = fitted
+    boxes = overlay.draw_boxes(rgb, [replace(mark, text="") for mark in marks], factor)
+    sided = side_mark(scale_bar(boxes, view.spacing_mm / factor), view.side, chest_side(view.cut(view.image)))
+    return overlay.png(write_labels(sided, marks, factor, size))
 
 
 def _mark(view: View, found: Found | Reference) -> Mark:

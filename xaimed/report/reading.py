@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Edges = tuple[float, float, float, float]
+SIDES, UNKNOWN = ("side", "laterality"), ("", "nan", "None", "unknown")
 RULE = "centre of the detection inside the reference box"
 
 
@@ -98,6 +99,14 @@ def read_case(run: Run, case: str) -> Reading:
                    float(row["spacing_mm"]), bool(row["synthetic"]), str(row["digest"]), groups, detections,
                    tuple(replace(r, found_by=_finder(r, detections)) for r in references),
                    tuple((str(r.target), float(r.score)) for r in found[found["x0"].isna()].itertuples()))
+
+
+def side_of(reading: Reading) -> str:
+    """The side of the body and, where it is told, the view: "R MLO"; "" for a case without a side."""
+    told = dict(reading.groups)
+    side = next((told[name] for name in SIDES if told.get(name, "") not in UNKNOWN), "")
+    view = told.get("view", "")
+    return f"{side} {view}" if side and view not in UNKNOWN else side
 
 
 def _edges(row: object) -> Edges:

@@ -6,7 +6,7 @@ pandas is imported on use, with the tables of viz.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Facts of a map that say what came out, not how it was made; those of the layer are told as one.
 RESULTS = ("seconds", "map_error", "f_input", "layer_height", "layer_width")
+USUAL_LAYER = "by default (the last, or the level of the box)"
 SHARE = 0.25  # of the tissue, near which a stored point of the deletion curves is told
 
 
@@ -34,13 +35,22 @@ def recipes(run: Run, entries: Sequence[MapEntry]) -> str:
     """For each method its layer, baseline, steps and the plan's parameters, then the seed; "" without maps."""
     if not entries:
         return ""
-    given = run.plan.get("explaining", {}).get("parameters", {})
+    given, usual = run.plan.get("explaining", {}).get("parameters", {}), run.meta.get("methods", {})
     told = []
     for method in dict.fromkeys(entry.method for entry in entries):
-        parts = _parts([entry for entry in entries if entry.method == method], given.get(method, {}))
+        settings = {**_words(usual.get(method, {})), **given.get(method, {})}
+        parts = _parts([entry for entry in entries if entry.method == method], settings)
         told.append(f"{pretty(method)}: {', '.join(parts) or 'as set by default'}")
     seed = run.plan.get("seed")
     return f"{'. '.join(told)}." + ("" if seed is None else f" Seed {seed}.")
+
+
+def _words(settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings of a method that are names, of a baseline, say, or of a layer; numbers are told by the facts."""
+    found = {name: ", ".join(map(str, value)) if isinstance(value, list) else value
+             for name, value in settings.items()}
+    kept: dict[str, object] = {name: value for name, value in found.items() if isinstance(value, str) and value}
+    return {**kept, "layer": USUAL_LAYER} if found.get("layer", "") is None else kept
 
 
 def _parts(entries: Sequence[MapEntry], given: dict[str, object]) -> list[str]:

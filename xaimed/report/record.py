@@ -15,6 +15,7 @@ from xaimed.errors import PlanError
 from xaimed.metrics.axis import CONTROLS, gate_of
 from xaimed.metrics.probed import conditions
 from xaimed.report.blocks import NOT_ASSESSED
+from xaimed.report.contents import section_number
 from xaimed.settings import read_table, settings
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ class Item:
 
 @cache
 def crosswalk(path: Path | None = None) -> tuple[Item, ...]:
-    """The items of a TOML file, by default audits/record/crosswalk.toml. Raises PlanError for a bad row."""
+    """The items of a TOML file, by default audits/record/crosswalk.toml. Raises PlanError for a bad row, NotFound
+    for a section that no report has.
+    """
     where = path or folder("audits") / "record" / "crosswalk.toml"
     rows = read_table(where, "crosswalk").get("items", [])
     found = tuple(settings(Item, row, f"{where.name}: items") for row in rows)
     for item in found:
+        section_number(item.section)
         odd = [need for need in item.needs if need not in KNOWN]
         if odd:
             raise PlanError(f"{where.name}: {item.topic!r} needs {odd[0]!r}; expected of {', '.join(sorted(KNOWN))}")

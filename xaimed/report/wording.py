@@ -142,8 +142,3 @@ def _noun(key: str) -> str:
 def listed(words: Sequence[str]) -> str:
     """The words as "a, b and c"."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}" if words else "none"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Count and noun: "1 case", "2 cases"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"

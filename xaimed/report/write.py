@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from xaimed import registry
 from xaimed.errors import StoreError, unknown
 from xaimed.ledger import Fact, backwards, now
+from xaimed.plural import plural
 from xaimed.report.attachments import attachments
 from xaimed.report.blocks import Block, Document, Paper
 from xaimed.report.case import case_document
@@ -24,39 +26,57 @@ from xaimed.run import Run
 from xaimed.software import code_digest
 from xaimed.store import save_report
 from xaimed.verifying import altered
+from xaimed.viz.lettering import VARIABLE, lacking
 
 if TYPE_CHECKING:
     from xaimed.report.signature import Signer
 
+MOST = 12  # letters that are named
 REPORT, CODE = "report.pdf", "code"  # what the log names besides: the digest of the code that wrote them
 
 
+@dataclass(frozen=True)
+class Making:
+    """How reports are made. signer: signs report.pdf. paper: the size of the pages.
+
+    replace_signed: a report.pdf that is signed is written over. Else it is left as it is, and nothing but pages of
+    cases can be made beside it.
+    """
+
+    signer: Signer | None = None
+    paper: Paper = "a4"
+    replace_signed: bool = False
+
+
 def write_reports(run: Run, cases: Sequence[str] | None = None,
-                  progress: Callable[[int, int], None] | None = None, signer: Signer | None = None,
-                  paper: Paper = "a4") -> list[Path]:
+                  progress: Callable[[int, int], None] | None = None, how: Making = Making()) -> list[Path]:
     """The paths of report.pdf and of the case pages that were written; all cases if `cases` is None.
 
+    Beside a signed report.pdf the pages of `cases` alone are written.
+
     progress: called with pages done and in all. Raises NotFound for an unknown case before anything is written,
-    MissingExtra without typst, StoreError where the disk does not take a file, report.pdf is signed already, the log is
-    broken, the clock went backwards or the run is not what the audit wrote.
-    signer: signs report.pdf. paper: the size of the pages.
+    MissingExtra without typst, StoreError where the disk does not take a file, report.pdf is signed and would have to
+    be written over, the log is broken, the clock went backwards or the run is not what the audit wrote.
     """
     known = [str(name) for name in run.cases["case"]]
     chosen = known if cases is None else list(dict.fromkeys(cases))
     for name in chosen:
         if name not in known:
             raise unknown("case", name, known)
-    _refuse_signed(run.path / REPORT)
+    kept = not how.replace_signed and signed(run.path / REPORT)
+    if kept and (how.signer is not None or not cases):
+        raise StoreError(f"{run.path / REPORT}: signed already, and a signature is someone's word; expected --case ID "
+                         "for pages of cases alone, or --replace-signed to write over it")
     _refuse_clock(run)
     _refuse_changed(run)
-    jobs: list[tuple[str, Callable[[], Document]]] = [(REPORT, partial(report_document, run))]
+    jobs: list[tuple[str, Callable[[], Document]]] = [] if kept else [(REPORT, partial(report_document, run))]
     jobs += [(f"cases/{name}.pdf", partial(case_document, run, name)) for name in chosen]
     digests: dict[str, Fact] = {}
     with Renderer() as renderer:
         for done, (name, make) in enumerate(jobs, start=1):
-            made = renderer.pdf(replace(make(), paper=paper, log_head=log_head(run)))
-            if signer is not None and name == REPORT:
-                made = signer.signed(made, name)
+            made = renderer.pdf(replace(make(), paper=how.paper, log_head=log_head(run)))
+            if how.signer is not None and name == REPORT:
+                made = how.signer.signed(made, name)
             digests[name] = save_report(run, name, made)
             if progress is not None:
                 progress(done, len(jobs))
@@ -64,10 +84,9 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
     return [run.path / name for name, _ in jobs]
 
 
-def _refuse_signed(path: Path) -> None:
-    """A signature is someone's word: it is never written over."""
-    if path.is_file() and SIGNED in path.read_bytes():
-        raise StoreError(f"{path}: signed already; expected no signed report there: move it away to write another")
+def signed(path: Path) -> bool:
+    """Whether the file is there and holds a signature."""
+    return path.is_file() and SIGNED in path.read_bytes()
 
 
 def _refuse_clock(run: Run) -> None:
@@ -89,6 +108,19 @@ def _refuse_changed(run: Run) -> None:
                          "copy or run the audit again; no report was written")
 
 
+def unshown(run: Run) -> str:
+    """A line on the letters of a run's names that no font at hand has, or ""."""
+    columns = (run.cases[["case", "patient", "label", *(c for c in run.cases if c.startswith("group_"))]],
+               run.truth[["label"]], run.predictions[["label"]])
+    names = {str(name) for table in columns for column in table for name in table[column].dropna().unique()}
+    found = lacking(json.dumps(dict(run.meta), ensure_ascii=False) + "".join(sorted(names)))
+    if not found:
+        return ""
+    more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
+    return (f"no font at hand has {' '.join(found[:MOST])}{more}: printed as code points such as "
+            f"<U+{ord(found[0]):04X}>; name a folder of fonts with {VARIABLE} (docs/fonts.md)")
+
+
 def log_head(run: Run) -> str:
     """The head of the run's log, "" where it has none."""
     return str(run.meta.get("log", {}).get("head", ""))
@@ -101,8 +133,8 @@ def report_document(run: Run) -> Document:
     name, title = given(model.get("name")), given(data.get("title") or data.get("name"))
     return Document(
         eyebrow="MODEL AUDIT", title=f"Audit of {name}", created=run.meta["created"], blocks=tuple(sections(run)),
-        subtitle=f"{title}, split {given(data.get('split'))}: {len(run.cases)} images of "
-                 f"{run.cases['patient'].nunique()} patients · {run.meta['created']}",
+        subtitle=f"{title}, split {given(data.get('split'))}: {plural(len(run.cases), 'image')} of "
+                 f"{plural(run.cases['patient'].nunique(), 'patient')} · {run.meta['created']}",
         header=f"xaimed audit report · {name} · {title}",
         footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
                f"· {run.meta['created']}",

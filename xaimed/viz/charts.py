@@ -14,17 +14,15 @@ import pandas as pd
 
 from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
+from xaimed.plural import plural
 from xaimed.viz.ellipse import joint_ellipse
+from xaimed.viz.looks import COLOURS, DASHES, QUIET, SYMBOLS, Look, looks
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from xaimed.stats import Results
 
-COLOURS = ("#2f81c4", "#d9822b", "#4d9a5f", "#a06cc0", "#7d8a97", "#c0504d", "#2aa198", "#b58900")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "pentagon", "hexagon")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-QUIET = "#7d8a97"
 STEP = 0.1
 FROC_END = 4.0  # further right no reader would go; panning shows the rest
 # What must not be all zero for a curve to mean anything.
@@ -38,24 +36,27 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
     axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A marker is
     hollow where the method did not pass the randomisation gate; where it failed it, or nothing was measured, there
     is no explainability number and the marker stands in a band below the plot. Grey: the metrics disagree in the
-    order of the methods (agreement below 0.5), or a control, which is a cross.
+    order of the methods (agreement below 0.5), or a control, which is a cross. Of marks that lie on each other a
+    method with a number is on top, then a hollow one, and a control at the bottom: a click finds the method.
     """
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
     rows = [{str(key): value for key, value in row.items()} for row in axis.to_dict(orient="records")]
     without = [i for i, row in enumerate(rows) if not _scored(row)]
-    floor = _floor(rows)
-    for i, row in enumerate(rows):
-        if i not in without:
-            _draw_ellipse(figure, row, i)
-        figure.add_trace(_point(row, i, floor - STEP * without.index(i) if i in without else None))
+    step, drawn = _step(rows), looks(rows)
+    floor = _floor(rows) - 2 * step
+    for i in (i for i in range(len(rows)) if i not in without):
+        _draw_ellipse(figure, rows[i], drawn[i])
+    for i in sorted(range(len(rows)), key=lambda i: _weight(rows[i])):
+        point = _point(rows[i], drawn[i], floor - step * without.index(i) if i in without else None)
+        figure.add_trace(point.update(legendrank=1000 + i + len(rows) * (rows[i].get("control") is True)))
     if without:
-        _draw_floor(figure, floor, floor - STEP * (len(without) - 1))
+        _draw_floor(figure, floor, len(without), step)
     names = sorted({str(row.get("accuracy_name", "")) for row in rows})
     figure.update_xaxes(title=f"accuracy: {', '.join(names) or 'not measured'}")
     figure.update_yaxes(title="explainability (skill)")
     _grey_axes(figure, rows)
-    _frame(figure, rows, floor - STEP * (len(without) + 1) if without else math.inf)
+    _frame(figure, rows, floor - step * (len(without) + 1) if without else math.inf)
     return _styled(figure)
 
 
@@ -76,17 +77,22 @@ def _heights(row: Mapping[str, object]) -> list[float]:
     return [*(_number(row, f"explainability{end}") for end in ("", "_low", "_high")), *ends]
 
 
-def _draw_ellipse(figure: go.Figure, row: Mapping[str, object], index: int) -> None:
+def _weight(row: Mapping[str, object]) -> int:
+    """How far to the front a row is drawn."""
+    return 0 if row.get("control") is True else 1 + _scored(row) + (row.get("gate") == "pass")
+
+
+def _draw_ellipse(figure: go.Figure, row: Mapping[str, object], look: Look) -> None:
     """The joint 95 % region of a point, where it is known; a control has none."""
     outline = None if row.get("control") is True else joint_ellipse(row)
     if outline is None:
         return
     import plotly.graph_objects as objects
 
-    colour = QUIET if greyed(row) else COLOURS[index % len(COLOURS)]
+    colour = QUIET if greyed(row) else look.colour
     figure.add_trace(objects.Scatter(
         x=outline[:, 0], y=outline[:, 1], mode="lines", fill="toself", fillcolor=_faint(colour), hoverinfo="skip",
-        line={"color": colour, "width": 1, "dash": DASHES[index % len(DASHES)]}, showlegend=False,
+        line={"color": colour, "width": 1, "dash": look.dash}, showlegend=False,
         name=f"{_label(row)}: joint 95 % region"))
 
 
@@ -114,39 +120,54 @@ def greyed(row: Mapping[str, object]) -> bool:
 
 
 def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
-    """How well the maps meet the lesion, one bar a method with its interval: apart from the axis, as it moves with
-    accuracy by construction."""
+    """How well the maps meet the lesion, one point a row with its interval, marked as on the axis and apart from it:
+    it moves with accuracy by construction."""
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
-    for i, row in enumerate({str(k): v for k, v in row.items()} for row in axis.to_dict(orient="records")):
-        colour = QUIET if row.get("control") is True else COLOURS[i % len(COLOURS)]
-        figure.add_trace(objects.Bar(
-            x=[plain_name(str(row.get("method", "")))], y=[_number(row, "plausibility")], marker={"color": colour},
-            error_y=_bars(row, "plausibility", "#1f2933"), showlegend=False,
-            hovertemplate=f"{interval_text(row, 'plausibility')}<extra></extra>"))
-    figure.update_yaxes(title="pointing game", range=[0, 1])
+    rows = [{str(key): value for key, value in row.items()} for row in axis.to_dict(orient="records")]
+    for row, look in zip(rows, looks(rows), strict=True):
+        figure.add_trace(objects.Scatter(
+            x=[_label(row)], y=[_number(row, "plausibility")], mode="markers",
+            marker=_marker(look.colour, _shape(row, look)), error_y=_bars(row, "plausibility", look.colour),
+            showlegend=False,
+            hovertemplate=f"<b>{_label(row)}</b><br>{interval_text(row, 'plausibility')}<extra></extra>"))
+    figure.update_xaxes(type="category", tickvals=(names := [_label(row) for row in rows]),
+                        ticktext=[name.replace(" (", "<br>(").replace(": ", ":<br>") for name in names])
+    figure.update_yaxes(title="pointing game", range=[-0.03, 1.03])
     return _styled(figure)
 
 
 def _floor(rows: list[dict[str, object]]) -> float:
-    """The height at which methods without a number stand: under every point, and every interval of a method."""
-    lows = [_number(row, name) for row in rows if _scored(row) for name in (
-        ("explainability",) if row.get("control") is True else ("explainability", "explainability_low"))]
-    return min([0.0, *(low for low in lows if math.isfinite(low))]) - 2 * STEP
+    """What no number, and no interval or region of a method, lies under; 0 at most."""
+    return min([0.0, *(y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y))])
 
 
-def _point(row: Mapping[str, object], index: int, below: float | None) -> go.Scatter:
+def _step(rows: list[dict[str, object]]) -> float:
+    """How far below each other methods without a number stand, so that no mark hides another whatever the scale."""
+    known = [y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y)]
+    return STEP * max(1.0, max(known) - min(known)) if known else STEP
+
+
+def _marker(colour: str, symbol: str) -> dict[str, object]:
+    # The line has a colour of its own: plotly's is a dark grey, which a dark page swallows.
+    return {"size": 13, "color": colour, "symbol": symbol, "line": {"width": 2, "color": colour}}
+
+
+def _shape(row: Mapping[str, object], look: Look) -> str:
+    """The symbol, hollow for a method that did not pass its gate."""
+    return look.symbol if row.get("gate") == "pass" or row.get("control") is True else f"{look.symbol}-open"
+
+
+def _point(row: Mapping[str, object], look: Look, below: float | None) -> go.Scatter:
     """The marker of a row; below: the height of one without a number, which is hollow."""
     import plotly.graph_objects as objects
 
-    colour = QUIET if greyed(row) else COLOURS[index % len(COLOURS)]
-    symbol = "x-thin" if row.get("control") is True else SYMBOLS[index % len(SYMBOLS)]
+    colour = QUIET if greyed(row) else look.colour
     scored = below is None
-    filled = scored and (row.get("gate") == "pass" or row.get("control") is True)
-    shape = symbol if filled else f"{symbol}-open"
+    shape = _shape(row, look) if scored else f"{look.symbol}-open"
     return objects.Scatter(
         x=[_number(row, "accuracy")], y=[_number(row, "explainability") if scored else below], name=_label(row),
-        mode="markers", marker={"size": 13, "color": colour, "symbol": shape, "line": {"width": 2}},
+        mode="markers", marker=_marker(colour, shape),
         error_x=_bars(row, "accuracy", colour),
         error_y=_bars(row, "explainability", colour) if scored else None,
         customdata=[[str(row.get("method", "")), str(row.get("model", ""))]],
@@ -169,7 +190,11 @@ def _hover(row: Mapping[str, object], scored: bool) -> str:
         skill += f"<br>0 is the map of {plain_name(str(row['null']))}"
     if math.isfinite(_number(row, "agreement")):
         skill += f"<br>agreement of the metrics {_number(row, 'agreement'):.2f}"
-    return f"<b>{_label(row)}</b><br>{accuracy}<br>{skill}<br>{row.get('cases', '?')} cases"
+    return f"<b>{_label(row)}</b><br>{accuracy}<br>{skill}<br>{_counted(row.get('cases'))}"
+
+
+def _counted(cases: object) -> str:
+    return plural(cases, "case") if isinstance(cases, int | float) else "number of cases not stored"
 
 
 def interval_text(row: Mapping[str, object], name: str) -> str:
@@ -192,12 +217,12 @@ def _bars(row: Mapping[str, object], name: str, colour: str) -> dict[str, object
             "color": colour, "thickness": 1.2, "width": 4}
 
 
-def _draw_floor(figure: go.Figure, top: float, bottom: float) -> None:
+def _draw_floor(figure: go.Figure, top: float, count: int, step: float) -> None:
     """The band of the markers without a number, with what it means."""
-    low, high = bottom - STEP, top + 0.6 * STEP
+    low, high = top - step * count, top + 0.6 * step
     figure.add_hrect(y0=low, y1=high, fillcolor=QUIET, opacity=0.12, line_width=0, layer="below")
     figure.add_annotation(x=0, xref="paper", y=low, yshift=9, xanchor="left", xshift=6, showarrow=False,
-                          text="no explainability number", font={"color": QUIET, "size": 11})
+                          text="no explainability number", font={"size": 11})
     ticks = [0.2 * i for i in range(-10, 6) if 0.2 * i > high]
     figure.update_yaxes(tickvals=ticks, ticktext=[f"{tick:.1f}" for tick in ticks])
 
@@ -229,14 +254,14 @@ def reliability_chart(results: Results) -> go.Figure:
         above = [max(0.0, h - o) for h, o in zip(curve.get("high", observed), observed, strict=True)]
         under = [max(0.0, o - low) for low, o in zip(curve.get("low", observed), observed, strict=True)]
         bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": under,
-                "thickness": 1.2, "width": 4}
+                "color": COLOURS[i % len(COLOURS)], "thickness": 1.2, "width": 4}
         figure.add_trace(objects.Scatter(
             x=curve["predicted"], y=observed, mode="markers+lines", name=name or "all", error_y=bars,
             line={"color": COLOURS[i % len(COLOURS)]},
             marker={"symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9}))
     _diagonal(figure, "perfect")
     figure.update_xaxes(title="predicted probability", range=[0, 1])
-    figure.update_yaxes(title="observed share", range=[0, 1.02])
+    figure.update_yaxes(title="observed share", range=[-0.02, 1.02])
     return _styled(figure)
 
 

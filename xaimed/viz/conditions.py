@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from xaimed.plural import plural
 from xaimed.stats import Resampling, percentile, ratio
 from xaimed.viz.names import pretty
 from xaimed.viz.worklist import operating_point
@@ -51,7 +52,7 @@ def _row(name: str, clean: pd.Series[float], other: pd.Series[float], owner: pd.
     drawn = draws.run(patients, lambda w: ratio(w @ moved, w.sum(axis=1)))
     low, high = percentile(drawn) if len(set(patients)) > 1 else (math.nan, math.nan)
     flipped = int(((before >= point) != (after >= point)).sum())
-    return pretty(name), float(moved.mean()), low, high, f"{len(cases)} cases", flipped
+    return pretty(name), float(moved.mean()), low, high, plural(len(cases), "case"), flipped
 
 
 def map_robustness(run: Run) -> pd.DataFrame:

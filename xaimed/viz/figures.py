@@ -24,6 +24,7 @@ from xaimed.viz import overlay
 from xaimed.viz.charts import drawable
 from xaimed.viz.ellipse import joint_ellipse
 from xaimed.viz.lettering import FONTS, font_folders, further_fonts, printable
+from xaimed.viz.looks import places
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 # Also told apart by dashes and markers, in print without colour and for all kinds of sight.
 LINES = (("#1d4e79", "-"), ("#c8691c", "--"), ("#4d9a5f", "-."), ("#8b5a9e", ":"), ("#5a6875", (0, (5, 1, 1, 1))))
-MARKERS = "osD^vPX*"
+MARKERS = "osD^vPp*"  # as looks.SYMBOLS
 FROC_LIMIT, WIDE, NARROW = 4.0, 0.9, 0.33
 LETTERS, LINE = 38, 0.13  # letters in a line over a picture of two inches, and its height in inches
 INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
@@ -162,10 +163,15 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
             figure.clear()
             axes, below = figure.subplots(2, 1, height_ratios=(2, 1))
             _draw_plausibility(below, table)
-        for i, row in enumerate(table.to_dict(orient="records")):
-            _axis_point(axes, {str(key): value for key, value in row.items()}, i)
+        rows = [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
+        for row in rows:
+            _axis_point(axes, row, _look(row, rows))
+        _without_number(axes, rows)
         names = sorted(set(table["accuracy_name"])) if len(table) else []
-        axes.set_xlabel(printable("accuracy: " + (", ".join(names) or "not measured")))
+        measured = any(np.isfinite(_number(row, "accuracy")) for row in rows)
+        axes.set_xlabel(printable("accuracy: " + ((measured and ", ".join(names)) or "not measured")))
+        if not measured:
+            axes.set_xticks([])
         axes.set_ylabel("explainability (skill)")
         axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
         axes.margins(0.15)
@@ -175,10 +181,20 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
+def _look(row: Mapping[str, object], rows: Sequence[Mapping[str, object]]) -> tuple[str, str]:
+    """The marker and the colour of a row: of the same place in their lists as in the dashboard."""
+    if row.get("control") is True:
+        return "x", QUIET
+    place = places(rows)[str(row.get("method", ""))]
+    return MARKERS[place % len(MARKERS)], LINES[place % len(LINES)][0]
+
+
+def _axis_point(axes: Axes, row: Mapping[str, object], look: tuple[str, str]) -> None:
     control, agreement = row.get("control") is True, _number(row, "agreement")
-    colour = QUIET if control or agreement < AGREED else LINES[index % len(LINES)][0]
+    colour = QUIET if agreement < AGREED else look[1]
     x, y = _number(row, "accuracy"), _number(row, "explainability")
+    # Without an accuracy all stand above each other, and the axis says so.
+    x = x if np.isfinite(x) else 0.5
     passed, known = control or row.get("gate") == "pass", bool(np.isfinite(y))
     if known:
         across = _spread([x], [_number(row, "accuracy_low")], [_number(row, "accuracy_high")])
@@ -186,13 +202,29 @@ def _axis_point(axes: Axes, row: Mapping[str, object], index: int) -> None:
         axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
                       alpha=0.7)
         _joint_region(axes, row, colour)
-    # A method without a number stands at its accuracy above the lower edge, off the scale of skill.
     suffix = " (control)" if control else "" if passed else f" (gate: {row.get('gate')})"
     label = printable(pretty(str(row["method"])) + suffix)
-    place = axes.transData if known else axes.get_xaxis_transform()
-    axes.plot([x], [y if known else 0.05 + 0.08 * index], linestyle="none", markersize=7, transform=place,
-              label=label, marker="x" if control else MARKERS[index % len(MARKERS)], color=colour,
+    axes.plot([x], [y], linestyle="none", markersize=7, label=label, marker=look[0], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
+
+
+def _without_number(axes: Axes, rows: Sequence[Mapping[str, object]]) -> None:
+    """Set the marks of rows without an explainability number on dotted lines of a band under all that has one."""
+    marks = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    below = [mark for row, mark in zip(rows, marks, strict=True) if not np.isfinite(_number(row, "explainability"))]
+    if not below:
+        return
+    bottom, top = axes.get_ylim() if len(below) < len(rows) else (-0.1, 1.0)
+    bottom, step = min(bottom, 0.0), (max(top, 0.1) - min(bottom, 0.0)) / 12
+    for place, mark in enumerate(below, 1):
+        mark.set_ydata([bottom - step * place])
+        axes.axhline(bottom - step * place, color=QUIET, linewidth=0.6, linestyle=":", zorder=0, label="_line")
+    axes.axhspan(bottom - step * (len(below) + 1.6), bottom - step * 0.3, color=QUIET, alpha=0.10, linewidth=0,
+                 zorder=0)
+    axes.text(0.01, bottom - step * (len(below) + 1), "no explainability number", color=QUIET, fontsize=7, va="center",
+              transform=axes.get_yaxis_transform())
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick >= bottom])
+    axes.set_ylim(bottom - step * (len(below) + 1.6), None)
 
 
 def _joint_region(axes: Axes, row: Mapping[str, object], colour: str) -> None:
@@ -205,10 +237,10 @@ def _joint_region(axes: Axes, row: Mapping[str, object], colour: str) -> None:
 
 def _draw_plausibility(axes: Axes, table: pd.DataFrame) -> None:
     """How well the maps of each method meet the lesion: it moves with accuracy, so it is no part of the axis."""
-    for index, row in enumerate({str(k): v for k, v in row.items()} for row in table.to_dict(orient="records")):
+    rows = [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
+    for index, row in enumerate(rows):
         x, low, high = (_number(row, f"plausibility{end}") for end in ("", "_low", "_high"))
-        colour = QUIET if row.get("control") is True else LINES[index % len(LINES)][0]
-        axes.barh([index], [x], height=0.6, color=colour, alpha=0.55,
+        axes.barh([index], [x], height=0.6, color=_look(row, rows)[1], alpha=0.55,
                   xerr=_spread([x], [low], [high]), error_kw={"linewidth": 0.9, "capsize": 2})
     axes.set_yticks(range(len(table)), [printable(pretty(str(name))) for name in table["method"]])
     axes.invert_yaxis()

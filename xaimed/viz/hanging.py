@@ -6,11 +6,14 @@ Pure functions of a table and of pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from xaimed.types import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES, VIEWS = ("R", "L"), ("CC", "MLO")
 MOST = 4

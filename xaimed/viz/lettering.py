@@ -1,7 +1,8 @@
 """What the fonts at hand can show: text for reports and figures with nothing left out silently.
 
 Latin, Greek and Cyrillic letters come with the package, Ethiopic ones with the extra `fonts`; for all others the
-variable XAIMED_FONTS names one or more folders of TrueType and OpenType files, such as Noto Sans CJK.
+variable XAIMED_FONTS names one or more folders of TrueType and OpenType files, such as those of Debian's package
+fonts-noto-cjk, /usr/share/fonts/opentype/noto.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from xaimed.optional import need
 FONTS = Path(__file__).resolve().parents[1] / "report" / "fonts"
 EXTRA = "justmytype_intl_africa"
 VARIABLE = "XAIMED_FONTS"
-KINDS = (".ttf", ".otf")
+KINDS = (".ttf", ".otf", ".ttc")
 HIDDEN = ("Cc", "Cf", "Cs", "Co")
 
 
@@ -29,13 +30,20 @@ def printable(text: str) -> str:
                    (" " if c in "\n\t\r" else f"<U+{ord(c):04X}>") for c in text)
 
 
+def lacking(text: str) -> tuple[str, ...]:
+    """The letters of a text that no font at hand has, once each, in their order; control characters are none."""
+    known = glyphs(font_folders())
+    return tuple(dict.fromkeys(c for c in text if ord(c) not in known and unicodedata.category(c) not in HIDDEN
+                               and c not in "\n\t\r"))
+
+
 def font_folders() -> tuple[Path, ...]:
     """The package's own folder, the extra's, then those of XAIMED_FONTS. Raises InputError for one that is none."""
     given = tuple(Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name)
     for folder in given:
         if not folder.is_dir():
             raise InputError(f"{VARIABLE} names {folder}, which is not a folder; "
-                             "expected a folder of .ttf or .otf files")
+                             "expected a folder of .ttf, .otf or .ttc files")
     return FONTS, *_extra(), *given
 
 

@@ -1,4 +1,4 @@
-"""The boxes of a case as a viewer shows them, each with the target that its map explains.
+"""The boxes of a case as a viewer shows them: what was found, missed or wrong, and the target that its map explains.
 
 Pure functions of a run's tables.
 """
@@ -7,67 +7,81 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from xaimed.mapfile import MapEntry
-from xaimed.viz.worklist import operating_point
+from xaimed.viz.overlay import Kind
+from xaimed.viz.worklist import operating_point, unmatched
 
 if TYPE_CHECKING:
     from xaimed.run import Run
 
-Kind = Literal["detection", "below", "truth"]
+NORMAL = "normal"
+# What a screen reader says of each kind; false: no reference holds its centre, missed: no detection that counts has
+# its centre in it (the rule of the worklist), whether or not maps were made.
+SAID: dict[Kind, str] = {"detection": "detection", "false": "detection, no reference there",
+                         "below": "detection below the operating point", "truth": "reference box",
+                         "missed": "reference box, missed by the model"}
+# What stands before the words of a box: nothing may be told by its line alone.
+BEFORE: dict[Kind, str] = {"false": "false positive: ", "below": "weaker: ", "missed": "missed: "}
 
 
 @dataclass(frozen=True)
 class Boxed:
     """A box of a case: edges x0, y0, x1, y1 in original pixels, its words, and the target whose maps explain it.
 
-    kind: "detection", "below" (the operating point) or "truth". target: "" where no map was made for the box.
-    missed: a reference box that no detection hit.
+    kind: "detection" or "false" (a false positive) at the operating point, "below" it, "truth" (a reference) or
+    "missed" (one that no detection hit). target: "" where no map was made for the box.
     """
 
     edges: tuple[float, float, float, float]
     text: str
     kind: Kind
     target: str = ""
-    missed: bool = False
 
     @property
     def spoken(self) -> str:
         """What a screen reader says of the box: what stands on it, so that it can be named aloud, and then more."""
-        kinds = {"detection": "detection", "below": "detection below the operating point", "truth": "reference box"}
-        told = "missed by the model, " if self.missed else ""
-        return f"{self.shown}: {told}{kinds[self.kind]}" + ("; shows its map" if self.target else "; no map")
+        return f"{self.shown}: {SAID[self.kind]}" + ("; shows its map" if self.target else "; no map")
 
     @property
     def shown(self) -> str:
         """What stands on the box."""
-        return f"missed: {self.text}" if self.missed else self.text
+        return BEFORE.get(self.kind, "") + self.text
 
 
 def boxes(run: Run, case: str, entries: Sequence[MapEntry]) -> list[Boxed]:
     """The detections of the plain image and the reference boxes of a case; entries: its maps."""
-    explained = {entry.target for entry in entries}
-    missed = {entry.box: entry.target for entry in entries if is_missed(entry)}
-    point = operating_point(run)
-    found = run.predictions
+    found, truth = run.predictions, run.truth
     found = found[(found["case"] == case) & (found["condition"] == "clean") & found["x0"].notna()]
-    drawn = [Boxed(_edges(row), f"{row['label']} {row['score']:.2f}", "detection" if row["score"] >= point else "below",
-                   str(row["target"]) if row["target"] in explained else "") for _, row in found.iterrows()]
-    truth = run.truth[(run.truth["case"] == case) & run.truth["x0"].notna()]
-    return drawn + [_reference(row, missed) for _, row in truth.iterrows()]
+    truth = truth[(truth["case"] == case) & truth["x0"].notna()]
+    counted = found["score"] >= operating_point(run)
+    missed, false = (set(rows["target"]) for rows in unmatched(truth, found[counted]))
+    # A lesion whose place nobody gave may be where a detection is: that is no false positive.
+    false = false if len(truth) or _without_lesion(run, case) else set()
+    explained = {entry.target for entry in entries}
+    lesions = {entry.box: entry.target for entry in entries if is_missed(entry)}
+    drawn = [Boxed(_edges(row), f"{row['label']} {row['score']:.2f}", _kind(counts, row["target"] in false),
+                   str(row["target"]) if row["target"] in explained else "")
+             for (_, row), counts in zip(found.iterrows(), counted, strict=True)]
+    return drawn + [Boxed(_edges(row), f"reference {row['label']}", "missed" if row["target"] in missed else "truth",
+                          lesions.get(_edges(row), "")) for _, row in truth.iterrows()]
+
+
+def _kind(counts: bool, false: bool) -> Kind:
+    return "below" if not counts else "false" if false else "detection"
+
+
+def _without_lesion(run: Run, case: str) -> bool:
+    """Whether a case without a reference box is known to have no lesion, as metrics.evidence takes it."""
+    return bool((run.cases.loc[run.cases["case"] == case, "label"] == NORMAL).any())
 
 
 def is_missed(entry: MapEntry) -> bool:
     """Whether the map explains a missed lesion: a reference box that the model did not report."""
     return entry.box is not None and entry.target[:1] == "m" and entry.target[1:].isdigit()
-
-
-def _reference(row: pd.Series[float], missed: dict[tuple[float, float, float, float] | None, str]) -> Boxed:
-    edges = _edges(row)
-    return Boxed(edges, f"reference {row['label']}", "truth", missed.get(edges, ""), edges in missed)
 
 
 def _edges(row: pd.Series[float]) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ pixels, the same on both sides of zero, and `caption` says which value that is. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -22,7 +22,7 @@ from xaimed.types import Floats
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 Edges = tuple[float, float, float, float]
-Kind = Literal["detection", "below", "truth"]
+Kind = Literal["detection", "false", "below", "truth", "missed"]
 
 COLORMAPS = ("auto", "signed", "positive", "cividis", "inferno")
 PERCENTILE = 99.5
@@ -33,6 +33,8 @@ SIGNED = ((-1.0, (150, 215, 255)), (-0.55, (30, 125, 220)), (0.0, (24, 26, 34)),
 GREEN: Colour = (0, 230, 64)
 PALE_GREEN: Colour = (120, 190, 140)
 MAGENTA: Colour = (255, 92, 214)
+COLOURS: Mapping[Kind, Colour] = {"detection": GREEN, "false": GREEN, "below": PALE_GREEN, "truth": MAGENTA,
+                                  "missed": MAGENTA}
 HATCH_LIGHT, HATCH_DARK = 168, 96
 
 
@@ -40,7 +42,8 @@ HATCH_LIGHT, HATCH_DARK = 168, 96
 class Mark:
     """A box to draw: edges x0, y0, x1, y1 in original pixels, text, kind, and whether it is the chosen one.
 
-    kind: "detection" and "below" (under the operating point) are solid green, "truth" is dashed magenta.
+    kind: "detection" and "below" (under the operating point) are solid green, "false" (a false positive) is a double
+    green line, "truth" is dashed magenta, "missed" (a reference that no detection hit) dotted magenta.
     """
 
     edges: Edges
@@ -217,34 +220,47 @@ def fitted(rgb: Picture, height: int) -> tuple[Picture, float]:
 
 
 def draw_boxes(rgb: Picture, boxes: Sequence[Mark], factor: float = 1.0) -> Picture:
-    """uint8 (H, W, 3): a copy with the boxes and their texts; detections solid green, truth dashed magenta.
+    """uint8 (H, W, 3): a copy with the boxes and their texts, in the lines of Mark.
 
     factor: size of the picture relative to the original pixels in which the boxes are given.
     """
     drawn = rgb.copy()
     unit = max(1, round(max(drawn.shape[:2]) / 500))
     # The dashes of the reference lie on top: below a solid line they could not be seen where two boxes coincide.
-    for mark in sorted(boxes, key=lambda mark: mark.kind == "truth"):
-        colour = _colour(mark)
-        edges = [round(v * factor) for v in mark.edges]
-        thick = unit * 2 if mark.chosen else unit
-        if mark.kind == "truth":
-            _dashes(drawn, edges, colour, thick)
-        else:
-            cv2.rectangle(drawn, (edges[0], edges[1]), (edges[2], edges[3]), colour, thick)
+    for mark in sorted(boxes, key=lambda mark: mark.kind in ("truth", "missed")):
+        _line(drawn, [round(v * factor) for v in mark.edges], mark, unit * 2 if mark.chosen else unit)
     for mark in boxes:
         _label(drawn, [round(v * factor) for v in mark.edges], mark, unit)
     return drawn
 
 
-def _colour(mark: Mark) -> Colour:
-    return GREEN if mark.kind == "detection" else PALE_GREEN if mark.kind == "below" else MAGENTA
+def _line(drawn: Picture, edges: Sequence[int], mark: Mark, thick: int) -> None:
+    """The line of a box, told apart without colour."""
+    colour = COLOURS[mark.kind]
+    if mark.kind in ("truth", "missed"):
+        (_dots if mark.kind == "missed" else _dashes)(drawn, edges, colour, thick)
+        return
+    cv2.rectangle(drawn, (edges[0], edges[1]), (edges[2], edges[3]), colour, thick)
+    apart = 3 * thick
+    if mark.kind == "false" and min(edges[2] - edges[0], edges[3] - edges[1]) > 3 * apart:
+        cv2.rectangle(drawn, (edges[0] + apart, edges[1] + apart), (edges[2] - apart, edges[3] - apart), colour, thick)
+
+
+def _dots(drawn: Picture, edges: Sequence[int], colour: Colour, thick: int) -> None:
+    for (ax, ay), (bx, by) in _sides(edges):
+        count = max(2, (abs(bx - ax) + abs(by - ay)) // (thick * 7))
+        for share in np.linspace(0, 1, count + 1):
+            cv2.circle(drawn, (round(ax + (bx - ax) * share), round(ay + (by - ay) * share)), 2 * thick, colour,
+                       cv2.FILLED, cv2.LINE_AA)
+
+
+def _sides(edges: Sequence[int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    x0, y0, x1, y1 = edges
+    yield from (((x0, y0), (x1, y0)), ((x1, y0), (x1, y1)), ((x0, y1), (x1, y1)), ((x0, y0), (x0, y1)))
 
 
 def _dashes(drawn: Picture, edges: Sequence[int], colour: Colour, thick: int) -> None:
-    x0, y0, x1, y1 = edges
-    sides = (((x0, y0), (x1, y0)), ((x1, y0), (x1, y1)), ((x0, y1), (x1, y1)), ((x0, y0), (x0, y1)))
-    for (ax, ay), (bx, by) in sides:
+    for (ax, ay), (bx, by) in _sides(edges):
         count = max(3, (abs(bx - ax) + abs(by - ay)) // (thick * 6)) | 1
         stops = np.linspace(0, 1, count + 1)
         for a, b in zip(stops[:-1:2], stops[1::2], strict=True):
@@ -258,12 +274,12 @@ def _label(drawn: Picture, edges: Sequence[int], mark: Mark, unit: int) -> None:
         return
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.26 + 0.24 * unit
     (width, height), descent = cv2.getTextSize(mark.text, font, size, max(1, unit - 1))
-    top = edges[3] + unit * 2 if mark.kind == "truth" else edges[1] - height - descent - unit * 4
+    top = edges[3] + unit * 2 if mark.kind in ("truth", "missed") else edges[1] - height - descent - unit * 4
     top = int(np.clip(top, 0, max(0, drawn.shape[0] - height - descent - unit * 2)))
     left = int(np.clip(edges[0], 0, max(0, drawn.shape[1] - width - unit * 2)))
     corner = (left + width + unit * 2, top + height + descent + unit * 2)
     cv2.rectangle(drawn, (left, top), corner, (12, 14, 18), cv2.FILLED)
-    cv2.putText(drawn, mark.text, (left + unit, top + height + unit), font, size, _colour(mark),
+    cv2.putText(drawn, mark.text, (left + unit, top + height + unit), font, size, COLOURS[mark.kind],
                 max(1, unit - 1), cv2.LINE_AA)
 
 

@@ -12,6 +12,7 @@ from xaimed.metrics.criteria import PROBE
 from xaimed.metrics.pixelwise import directions
 from xaimed.metrics.probed import CHANGE, DRIFT, FLIPS, LOST, NEW, conditions, refusals
 from xaimed.metrics.weighed import ALARMS
+from xaimed.plural import plural
 from xaimed.probes.probe import Probe
 from xaimed.probes.schedule import probe_of
 from xaimed.stats import Estimate
@@ -95,7 +96,7 @@ def asked(run: Run) -> pd.DataFrame:
         said = run.predictions[run.predictions["condition"] == condition]
         clean = run.scores[(run.scores["condition"] == condition) & (run.scores["method"].fillna("") == "")
                            & ~run.scores["metric"].astype(str).str.startswith("probe not served")]
-        refused = "; ".join(f"{why} ({count} cases)" for why, count in reasons.get(condition, {}).items())
+        refused = "; ".join(f"{why} ({plural(count, 'case')})" for why, count in reasons.get(condition, {}).items())
         rows.append((condition, words(condition), probe.says if probe else "", probe.unit if probe else "",
                      len({*said["case"], *clean["case"]}), refused))
     return pd.DataFrame(rows, columns=["condition", "name", "says", "level", "served", "refused"])
@@ -139,7 +140,7 @@ def main_measure(table: pd.DataFrame) -> tuple[str, str] | None:
 def changes_of(table: pd.DataFrame, measure: tuple[str, str]) -> pd.DataFrame:
     """The changes of one measure as a forest chart takes them: name, value, low, high, count, why, control."""
     own = table[(table["measure"] == measure[0]) & (table["rule"] == measure[1])]
-    counts = [f"{count:g} {unit}s" for count, unit in zip(own["count"], own["unit"], strict=True)]
+    counts = [plural(count, unit) for count, unit in zip(own["count"], own["unit"], strict=True)]
     return pd.DataFrame({"name": own["name"], "value": own["change"], "low": own["change_low"],
                          "high": own["change_high"], "count": counts, "why": own["why"], "control": own["control"]})
 

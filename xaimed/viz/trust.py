@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 GAP_LIMIT = 0.01
+UNJUDGED = "gate NOT ASSESSED"
 ALIKE = 0.2
 NO_MAP, NO_PASS, MISSES, INCOMPLETE, DIFFER = ("no map judged", "no method passed its gate", "maps miss the lesion",
                                                "attributions do not add up", "methods differ")
@@ -42,7 +43,9 @@ def trust(run: Run) -> pd.DataFrame:
     badges = told["gates"].fillna(NO_MAP)
     for name, bad in against.items():
         number = " (rank correlation " + alike.astype(object).map("{:.2f}".format) + ")" if name == DIFFER else ""
-        badges = badges.where(~bad, badges + f"; {name}" + number)
+        # Where no gate was asked for, none failed; such a map is trusted no more for that.
+        said = bad & (badges != UNJUDGED) if name == NO_PASS else bad
+        badges = badges.where(~said, badges + f"; {name}" + number)
     low = np.logical_or.reduce([bad.to_numpy(bool) for bad in against.values()])
     return pd.DataFrame({"rank_correlation": alike, "trust": badges, "low_trust": low}, index=index)
 
@@ -56,11 +59,17 @@ def rank_correlation(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def _gates(run: Run, rows: pd.DataFrame) -> pd.Series[str]:
-    """For each case with a judged map: "gate 2 of 4", how many of its methods passed the randomisation gate."""
+    """For each case with a judged map "gate 2 of 4": how many of its methods with a gate passed it, and how many
+    had none; UNJUDGED where no method had one."""
     used = rows[["case", "method"]].drop_duplicates()
-    passed = used["method"].isin(_passing(run)).astype(int)
-    counts = passed.groupby(used["case"]).agg(["sum", "count"])
-    return "gate " + counts["sum"].astype(str) + " of " + counts["count"].astype(str)
+    known = wording.gates(run.scores)
+    judged, passed = (used["method"].isin([name for name, gate in known.items() if gate in outcomes])
+                      for outcomes in (("pass", "fail"), ("pass",)))
+    counts = pd.DataFrame({"passed": passed, "judged": judged}).astype(int).groupby(used["case"]).sum()
+    told = "gate " + counts["passed"].astype(str) + " of " + counts["judged"].astype(str)
+    left = used.groupby("case").size() - counts["judged"]
+    told = told.where(left == 0, told + ", " + left.astype(str) + " not assessed")
+    return told.where(counts["judged"] > 0, UNJUDGED)
 
 
 def _passing(run: Run) -> list[str]:

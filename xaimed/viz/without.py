@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -24,36 +23,48 @@ def curves_of(curves: Sequence[KeptCurve], target: str, method: str) -> list[Kep
     return [curve for curve in curves if (curve.target, curve.method) == (target, method)]
 
 
-def left_at(curve: KeptCurve, fraction: float) -> float:
-    """What is left of the prediction with this share of the tissue replaced, between stored points on a line."""
-    return float(np.interp(fraction, curve.fraction, curve.left))
+def steps_around(curve: KeptCurve, fraction: float) -> tuple[int, ...]:
+    """The stored points, by number, next to a share of the tissue: the one at it, else one on each side."""
+    known = np.asarray(curve.fraction, np.float64)
+    at = np.flatnonzero(np.isclose(known, fraction, atol=0.005))
+    if at.size:
+        return (int(at[0]),)
+    under, over = np.flatnonzero(known < fraction), np.flatnonzero(known > fraction)
+    return (*map(int, under[-1:]), *map(int, over[:1]))
 
 
-def falls_below(curve: KeptCurve, level: float = HALF) -> float:
-    """The smallest share of the tissue from which on less than `level` is left; NaN if that never happens."""
-    fraction, left = (np.asarray(values, np.float64) for values in (curve.fraction, curve.left))
-    under = np.flatnonzero(left < level)
-    if not under.size:
-        return math.nan
-    at = int(under[0])
-    if at == 0:
-        return float(fraction[0])
-    share = (left[at - 1] - level) / (left[at - 1] - left[at])
-    return float(fraction[at - 1] + share * (fraction[at] - fraction[at - 1]))
+def first_below(curve: KeptCurve, level: float = HALF) -> int | None:
+    """The first stored point, by number, at which less than `level` is left; None if there is none."""
+    under = np.flatnonzero(np.asarray(curve.left, np.float64) < level)
+    return int(under[0]) if under.size else None
 
 
 def told(curves: Sequence[KeptCurve]) -> str:
-    """Two sentences: what is left without a tenth of the tissue, and when half is gone, by what replaces it."""
-    left = "; ".join(f"{left_at(curve, TENTH):.0%} ({_name(curve)})" for curve in curves)
-    falls = [falls_below(curve) for curve in curves]
-    half = "; ".join(f"{_percent(fall)} of it is gone ({_name(curve)})" if math.isfinite(fall) else
-                     f"never ({_name(curve)})" for fall, curve in zip(falls, curves, strict=True))
-    return (f"Without the tenth of the tissue that this map ranks highest, what is left of the model's answer is "
-            f"{left}. Less than half is left once {half}.")
+    """Sentences on the stored points alone: what is left about a tenth of the tissue, where half is lost, and how many
+    steps were asked for; nothing is read off the lines between them."""
+    near = "; ".join(f"{_near(curve)} ({_name(curve)})" for curve in curves)
+    half = "; ".join(f"{_lost(curve)} ({_name(curve)})" for curve in curves)
+    counts = sorted({len(curve.fraction) for curve in curves})
+    return (f"Left of the model's answer without the tissue that this map ranks highest: {near}. Half of the answer is "
+            f"lost: {half}. The model was asked at the {' or '.join(map(str, counts))} marks; the lines between them "
+            "are only drawn.")
+
+
+def _near(curve: KeptCurve) -> str:
+    return ", ".join(f"{curve.left[at]:.0%} at {_percent(curve.fraction[at])} replaced"
+                     for at in steps_around(curve, TENTH))
+
+
+def _lost(curve: KeptCurve) -> str:
+    at = first_below(curve)
+    if at is None:
+        return "at no mark"
+    to = _percent(curve.fraction[at])
+    return f"by {to}" if at == 0 else f"between {_percent(curve.fraction[at - 1])} and {to}"
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.095 else f"{share:.1%}"
+    return f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}"
 
 
 def _name(curve: KeptCurve) -> str:
@@ -109,12 +120,14 @@ def _line(curve: KeptCurve, place: tuple[int, float], top: float) -> str:
     points = [(_x(share), _y(left, top)) for share, left in zip(curve.fraction, curve.left, strict=True)]
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     marks = "".join(_mark(mark, x, y) for x, y in [*points, (at + 10, 8)])
-    return (f'<g stroke="{colour}" fill="none" stroke-width="1.6"><path d="M{path}" stroke-dasharray="{dashes}"/>'
+    return (f'<g stroke="{colour}" fill="none" stroke-width="1.6">'
+            f'<path d="M{path}" stroke-width="1" stroke-dasharray="{dashes}"/>'
             f'<path d="M{at:.1f} 8h20" stroke-dasharray="{dashes}"/>{marks}</g>'
             f'<text x="{at + 25:.1f}" y="12">{escape(_name(curve))}</text>')
 
 
 def _mark(kind: str, x: float, y: float) -> str:
-    shapes = {"circle": f"M{x - 2.2:.1f} {y:.1f}a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0",
-              "square": f"M{x - 2:.1f} {y - 2:.1f}h4v4h-4z", "cross": f"M{x - 2:.1f} {y - 2:.1f}l4 4m0 -4l-4 4"}
+    shapes = {"circle": f"M{x - 2.6:.1f} {y:.1f}a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0",
+              "square": f"M{x - 2.4:.1f} {y - 2.4:.1f}h4.8v4.8h-4.8z",
+              "cross": f"M{x - 2.4:.1f} {y - 2.4:.1f}l4.8 4.8m0 -4.8l-4.8 4.8"}
     return f'<path d="{shapes[kind]}"/>'

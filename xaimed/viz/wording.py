@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from xaimed.metrics.criteria import WORST
+from xaimed.plural import plural
 from xaimed.types import Finding
 from xaimed.viz.charts import plain_name
 from xaimed.viz.names import pretty
@@ -16,6 +17,7 @@ from xaimed.viz.names import pretty
 if TYPE_CHECKING:
     from xaimed.stats import Estimate, Results
 
+MISSING = "–"  # in place of a number that there is none of
 KEY = ("image AUC", "patient AUC", "sensitivity at 0.5 false positives per image", "sensitivity",
        "specificity")
 
@@ -100,15 +102,18 @@ def count_text(estimate: Estimate) -> str:
     top, under = estimate.numerator, estimate.denominator
     if under is None or not math.isfinite(under):
         return f"by {estimate.unit}"
-    units = f"{under:g} {estimate.unit}{'' if under == 1 else 's'}"
+    units = plural(under, estimate.unit)
     if top is None or not math.isfinite(top):
         return units
     # An AUC is no proportion: its counts are the positives and all units.
-    return f"{top:g} positive of {units}" if "AUC" in estimate.name else f"{top:g} / {units}"
+    ranked = "AUC" in estimate.name and estimate.interval != "a count"
+    return f"{top:g} positive of {units}" if ranked else f"{top:g} / {units}"
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.level:.0%} {estimate.interval}" if estimate.interval else "no interval"
+    if not estimate.interval or math.isfinite(estimate.low):
+        return f"{estimate.level:.0%} {estimate.interval}" if estimate.interval else "no interval"
+    return estimate.interval
 
 
 def estimate_table(estimates: Sequence[Estimate]) -> pd.DataFrame:

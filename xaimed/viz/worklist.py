@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xaimed.errors import unknown
+from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.matching import centre_inside
 from xaimed.viz import trust
 
@@ -25,7 +26,10 @@ HIT_RULE = "centre in box"
 LABELLED = ("classification", "multilabel", "anomaly", "energy", "discrimination")
 ONE_CLASS = ("anomaly", "energy")  # from the operating point on the model says its class, below it "normal"
 NOT = "not "  # what a model of one scored class says below the operating point, where several others exist
-KINDS = ("false negatives", "false positives", "low trust", "with feedback", "readers do not agree")
+CANCERS = ("malignant", "cancer", "carcinoma")
+MISSED_CANCERS = "missed cancers"  # lesions or images of the positive class, whatever it is called
+KINDS = (MISSED_CANCERS, "false negatives", "false positives", "low trust", "with feedback", "readers do not agree")
+SEARCHED = ("run", "patient", "label", "outcome", "says", "trust", "feedback")
 GRAVEST = "gravest first"
 ORDERS = (GRAVEST, "case", "score", "rank_correlation", "energy", "missed", "false_positives", "outcome", "label",
           "run")
@@ -35,7 +39,7 @@ ORDERS = (GRAVEST, "case", "score", "rank_correlation", "energy", "missed", "fal
 class Filter:
     """Which cases to keep. kind: of KINDS, "" for all. outcomes, labels: empty for all. groups: column to values.
 
-    energy: upper limit. text: what the case's name, reference, class, trust or a group contains.
+    energy: upper limit. text: words that all occur in a row, each in any of its columns of words.
     """
 
     kind: str = ""
@@ -47,12 +51,13 @@ class Filter:
 
 
 def worklist(run: Run) -> pd.DataFrame:
-    """A row a case: run, case, patient, label, outcome, score, says, lesions, missed, false_positives, energy,
-    rank_correlation, trust, low_trust, group_...
+    """A row a case: run, case, patient, label, outcome, score, says, lesions, missed, missed_positive, false_positives,
+    false_positive_class, energy, rank_correlation, trust, low_trust, group_...
 
     score, says: the highest score of the model and its class; of a single scored class the other one below the
     operating point. missed: lesions that no detection at the
-    operating point hits by centre in box, whatever its class; false_positives: detections that hit none.
+    operating point hits by centre in box, whatever its class; false_positives: detections that hit none;
+    missed_positive, false_positive_class: those of them that are of the positive class (see `positive`).
     energy: the mean of `energy_in_lesion` over the case's maps. rank_correlation, trust: of `trust`. For a classifier
     the outcome compares the classes, and where the plan names the positive class missed and false_positives are 0
     or 1; for other tasks nothing is counted.
@@ -71,19 +76,33 @@ def worklist(run: Run) -> pd.DataFrame:
     if below:
         table["says"] = table["says"].where(~(table["score"] < operating_point(run)), below)
     if task in LABELLED:
-        _count_classes(table, str(run.plan.get("judging", {}).get("positive", "")))
-    table.insert(4, "outcome", _classified(table) if task in LABELLED else
-                 _outcomes(table) if task == "detection" else "not counted")
+        _count_classes(table, positive(run))
+    table.insert(4, "outcome", _classified(table, positive(run)) if task in LABELLED else
+                 _outcomes(table, positive(run)) if task == "detection" else "not counted")
     groups = [name for name in run.cases.columns if name.startswith("group_")]
     return table.merge(run.cases[["case", *groups]], on="case", how="left")
 
 
 def _counted(run: Run) -> dict[str, pd.Series[int]]:
-    """For each case the number of lesions, of missed ones and of false positives."""
+    """For each case the number of lesions, of missed ones and of false positives, also of the positive class."""
     boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
     lesions = run.truth[run.truth["x0"].notna()]
-    return {"lesions": lesions.groupby("case").size(),
-            **hits(lesions, boxes[boxes["score"] >= operating_point(run)])}
+    missed, false = unmatched(lesions, boxes[boxes["score"] >= operating_point(run)])
+    grave = positive(run)
+    rows = {"lesions": lesions, "missed": missed, "missed_positive": missed[missed["label"] == grave],
+            "false_positives": false, "false_positive_class": false[false["label"] == grave]}
+    return {name: own.groupby("case").size() for name, own in rows.items()}
+
+
+def positive(run: Run) -> str:
+    """The class that is to be found, "malignant" where the plan does not say."""
+    return str(run.plan.get("judging", {}).get("positive") or JudgeOptions().positive)
+
+
+def missed_words(run: Run) -> str:
+    """What missed lesions or images of the positive class are called: "missed cancers", "missed pneumonia"."""
+    name = positive(run)
+    return MISSED_CANCERS if name.casefold() in CANCERS else f"missed {name}"
 
 
 def _below(run: Run, task: str) -> str:
@@ -103,8 +122,8 @@ def _count_classes(table: pd.DataFrame, positive: str) -> None:
     if positive not in set(table["label"]):
         return
     truth, says = table["label"] == positive, table["says"] == positive
-    table["missed"] = (truth & ~says & table["says"].notna()).astype(int)
-    table["false_positives"] = (~truth & says & table["label"].notna()).astype(int)
+    table["missed"] = table["missed_positive"] = (truth & ~says & table["says"].notna()).astype(int)
+    table["false_positives"] = table["false_positive_class"] = (~truth & says & table["label"].notna()).astype(int)
 
 
 def operating_point(run: Run) -> float:
@@ -112,15 +131,14 @@ def operating_point(run: Run) -> float:
     return float(run.meta.get("model", {}).get("operating_point", 0.5))
 
 
-def hits(lesions: pd.DataFrame, marks: pd.DataFrame) -> dict[str, pd.Series[int]]:
-    """For each case the number of `missed` lesions and of `false_positives`; marks: detections that count."""
+def unmatched(lesions: pd.DataFrame, marks: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The lesions that no mark hits, and the marks that hit none; marks: detections that count."""
     pairs = lesions[["case", "target", *EDGES]].merge(marks[["case", "target", *EDGES]], on="case",
                                                      suffixes=("", "_mark"))
     inside = centre_inside(pairs[[f"{e}_mark" for e in EDGES]].to_numpy(float), pairs[EDGES].to_numpy(float))
     hit = pairs[inside]
-    missed = _without(lesions, hit[["case", "target"]])
-    false = _without(marks, hit[["case", "target_mark"]].rename(columns={"target_mark": "target"}))
-    return {"missed": missed.groupby("case").size(), "false_positives": false.groupby("case").size()}
+    return (_without(lesions, hit[["case", "target"]]),
+            _without(marks, hit[["case", "target_mark"]].rename(columns={"target_mark": "target"})))
 
 
 def _without(rows: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -140,21 +158,27 @@ def _energy(scores: pd.DataFrame) -> pd.Series[float]:
     return means
 
 
-def _outcomes(table: pd.DataFrame) -> list[str]:
-    """What happened in each case, in parts: "missed lesion" or "found", "false positive"; "clear" if nothing."""
-    lesion = np.select([table["missed"] > 0, table["lesions"] > 0], ["missed lesion", "found"], "")
-    false = np.where(table["false_positives"] > 0, "false positive", "")
-    return [", ".join(part for part in pair if part) or "clear" for pair in zip(lesion, false, strict=True)]
+def _outcomes(table: pd.DataFrame, grave: str) -> list[str]:
+    """What happened in each case, in parts: a miss or "found", a false positive; "clear" if nothing."""
+    lesion = np.select([table["missed_positive"] > 0, table["missed"] > 0, table["lesions"] > 0],
+                       [f"missed {grave} lesion", "missed lesion", "found"], "")
+    return [", ".join(part for part in pair if part) or "clear"
+            for pair in zip(lesion, _alarms(table, grave), strict=True)]
 
 
-def _classified(table: pd.DataFrame) -> list[str]:
-    """The comparison of the classes, and what it means for the positive one: "wrong class, missed"."""
+def _alarms(table: pd.DataFrame, grave: str) -> NDArray[np.str_]:
+    return np.select([table["false_positive_class"] > 0, table["false_positives"] > 0],
+                     [f"false {grave} alarm", "false positive"], "")
+
+
+def _classified(table: pd.DataFrame, grave: str) -> list[str]:
+    """The comparison of the classes, and what it means for the positive one: "wrong class, missed malignant"."""
     known = table["label"].notna() & table["says"].notna()
     # "not malignant" is right for every other class.
     denied = table["says"].fillna("").str.startswith(NOT) & (NOT + table["label"].fillna("") != table["says"])
     right = (table["label"] == table["says"]) | denied
     classes = np.select([~known, right], ["no reference", "right class"], "wrong class")
-    kinds = np.select([table["missed"] > 0, table["false_positives"] > 0], ["missed", "false positive"], "")
+    kinds = np.where(table["missed"] > 0, f"missed {grave}", _alarms(table, grave))
     return [", ".join(part for part in pair if part) for pair in zip(classes, kinds, strict=True)]
 
 
@@ -169,15 +193,16 @@ def filtered(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
         keep &= table[column].isin(list(values)) if values else True
     if wanted.energy is not None:
         keep &= table["energy"] < wanted.energy
-    if wanted.text:
-        keep &= _contains(table, wanted.text)
+    for word in wanted.text.split():
+        keep &= _contains(table, word)
     return table[keep]
 
 
 def _of_kind(table: pd.DataFrame, kind: str) -> pd.Series[bool]:
     every = pd.Series(data=True, index=table.index)
     opinions = table["feedback"] if "feedback" in table else pd.Series("", index=table.index)
-    kept = {"": every, "false negatives": table["missed"] > 0, "false positives": table["false_positives"] > 0,
+    kept = {"": every, MISSED_CANCERS: table["missed_positive"] > 0, "false negatives": table["missed"] > 0,
+            "false positives": table["false_positives"] > 0,
             "low trust": table["low_trust"].astype(bool), "with feedback": opinions != "",
             "readers do not agree": opinions.str.contains("wrong")}
     if kind not in kept:
@@ -191,12 +216,12 @@ def _one_of(outcomes: pd.Series[str], wanted: Sequence[str]) -> pd.Series[bool]:
     return outcomes.map(fits).astype(bool)
 
 
-def _contains(table: pd.DataFrame, text: str) -> pd.Series[bool]:
-    """Whether a column of words contains the text; columns of few different words are looked up once for each."""
-    found = table["case"].str.contains(text, case=False, regex=False)
-    for name in ("label", "says", "trust", *(name for name in table if name.startswith("group_"))):
+def _contains(table: pd.DataFrame, word: str) -> pd.Series[bool]:
+    """Whether a column of words contains the word; columns of few different words are looked up once for each."""
+    found = table["case"].str.contains(word, case=False, regex=False)
+    for name in (*(name for name in SEARCHED if name in table), *(n for n in table if n.startswith("group_"))):
         words = table[name].dropna().astype(str)
-        fits = [word for word in words.unique() if text.casefold() in word.casefold()]
+        fits = [own for own in words.unique() if word.casefold() in own.casefold()]
         if fits:
             found |= table[name].astype(str).isin(fits)
     return found
@@ -205,7 +230,7 @@ def _contains(table: pd.DataFrame, text: str) -> pd.Series[bool]:
 def ordered(table: pd.DataFrame, by: str = GRAVEST, descending: bool = False) -> pd.DataFrame:
     """The rows in an order of ORDERS; rows without a value last, equal ones as they stood.
 
-    Gravest first: most missed lesions, then a wrong class, then most false positives, then the highest score.
+    Gravest first: see `gravest_words`.
     """
     if by == GRAVEST:
         return table.loc[_gravity(table).index[:: -1 if descending else 1]]
@@ -226,13 +251,29 @@ def outcomes_of(table: pd.DataFrame) -> list[str]:
     return sorted({part for told in table["outcome"].unique() for part in str(told).split(", ")})
 
 
+def gravest_words(run: Run) -> str:
+    """The order "gravest first" in words."""
+    name = positive(run)
+    return (f"Gravest first: missed {name}, other misses, false {name} alarms, other wrong classes, other false "
+            "positives, the rest; more of them before fewer. Among misses the lowest score comes first, since the "
+            "model was surest there; elsewhere the highest.")
+
+
 def gravest(table: pd.DataFrame) -> str:
     """The case of a worklist to look at first, "" if it is empty."""
     return "" if table.empty else str(ordered(table)["case"].iloc[0])
 
 
+def was_missed(table: pd.DataFrame) -> pd.Series[bool]:
+    """Whether a case was missed: a lesion, an image of the positive class, or its class among several."""
+    alarm = table["false_positives"] > 0
+    missed: pd.Series[bool] = (table["missed"] > 0) | (_one_of(table["outcome"], ("wrong class",)) & ~alarm)
+    return missed
+
+
 def _gravity(table: pd.DataFrame) -> pd.DataFrame:
-    wrong = _one_of(table["outcome"], ("wrong class",))
-    ranks = pd.DataFrame({"missed": table["missed"], "wrong": wrong, "false": table["false_positives"],
-                          "score": table["score"].fillna(-1.0)})
+    score = table["score"].fillna(-1.0)
+    ranks = pd.DataFrame({"missed_positive": table["missed_positive"], "missed": table["missed"],
+                          "alarm": table["false_positive_class"], "wrong": _one_of(table["outcome"], ("wrong class",)),
+                          "false": table["false_positives"], "score": score.where(table["missed"] == 0, -score)})
     return ranks.sort_values(list(ranks.columns), ascending=False, kind="stable")

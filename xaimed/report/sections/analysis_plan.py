@@ -8,12 +8,14 @@ from typing import Any
 from xaimed.answers import DECIDING
 from xaimed.errors import StoreError
 from xaimed.metrics.criteria import Criterion, criteria_of, rules_of
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Mono, Pairs, Table, Text
+from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Mono, Pairs, Table, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.wording import given, listed
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 
-ORDER = 35
+TITLE = "Analysis plan"
+ORDER = order(TITLE)
 COUNTED = ("not said by the plan; counted: left out of each measure of a model, and where there are some sensitivity "
            "and specificity are given by intention to diagnose too, in which an output that is missing is wrong")
 MULTIPLICITY = ("Each criterion is judged by itself: with several primary ones all have to be accepted, so none is "
@@ -35,11 +37,11 @@ def section(run: Run) -> list[Block]:
         ("Missing and unsure outputs", _missing(run, scope)), ("Multiplicity", MULTIPLICITY),
         ("Verdict", rules.words)))
     if not criteria:
-        return [Heading("Analysis plan"), pairs, Text(f"{NOT_ASSESSED}: the plan sets no criterion.")]
+        return [opening(TITLE), pairs, Text(f"{NOT_ASSESSED}: the plan sets no criterion.")]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (c.endpoint, pretty(c.name) + (f" ({c.rule})" if c.rule else ""), "all cases" if c.group == "all" else c.group,
          demand(c), c.why or given(None)) for c in criteria)
-    return [Heading("Analysis plan"), pairs, Table("Endpoints", (
+    return [opening(TITLE), pairs, Table("Endpoints", (
         Column("Endpoint"), Column("Measure", share=2), Column("Of"), Column("Has to be", share=1.6),
         Column("Reason for the limit", share=2)), rows)]
 

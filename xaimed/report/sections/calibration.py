@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
+from xaimed.report.blocks import Block, Figure, Picture
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import estimate_table, members
 from xaimed.run import Run
 
-ORDER = 60
+TITLE = "Calibration"
+ORDER = order(TITLE)
 
 
 def section(run: Run) -> list[Block]:
     """The reliability diagram and the calibration measures."""
     estimates = members(run, "calibration")
-    blocks: list[Block] = [Heading("Calibration")]
+    blocks: list[Block] = [opening(TITLE)]
     if not estimates:
-        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of calibration.")]
+        return unassessed(TITLE, "the run holds no estimate of calibration.")
     if any(name.startswith("reliability") for name in run.results.curves):
         from xaimed.viz.figures import reliability_figure, svg
 

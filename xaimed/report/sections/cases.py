@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.reading import Reading, read_case
 from xaimed.report.wording import number
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 from xaimed.viz.worklist import worklist
 
-ORDER = 100
+TITLE = "Cases"
+ORDER = order(TITLE)
 MOST = 40
 COLUMNS = 4  # of class scores side by side
 Told = tuple[tuple[Column, ...], list[tuple[Cell, ...]]]
@@ -26,7 +29,7 @@ def section(run: Run) -> list[Block]:
     the measure by which the cases are ordered.
     """
     if not len(run.cases):
-        return [Heading("Cases"), Text("The run holds no case.")]
+        return unassessed(TITLE, "the run holds no case.")
     boxed = run.meta.get("model", {}).get("task") in (None, "detection")
     named, measure = _named(run), _first(run)
     reads = [read_case(run, name) for name in worst(run)[:MOST]]
@@ -36,11 +39,11 @@ def section(run: Run) -> list[Block]:
                  for read, cells in zip(reads, told_of, strict=True))
     more = len(run.cases) - len(rows)
     told = [FOUND] if boxed else []
-    told += [f"{more} more cases are in cases.parquet, with what the model said of them in predictions.parquet."
+    told += [f"Not shown: {plural(more, 'case')}, in cases.parquet, with what the model said in predictions.parquet."
              ] if more else []
     told += ["Pages: cases/<case>.pdf."] if run.pictured else []
     caption = f"The {len(rows)} of {len(run.cases)} cases with the gravest errors" if more else "Index of cases"
-    return [Heading("Cases"), Text(_order(run, boxed)),
+    return [opening(TITLE), Text(_order(run, boxed)),
             Table(caption, columns, rows, " ".join(told))]
 
 

@@ -6,20 +6,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Table, Text
+from xaimed.report.blocks import Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import CONTENDERS, cell_of, estimate_table, group_tables, members, ways_of
 from xaimed.report.wording import counts, given, measured, p_value
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.viz.names import pretty
 
-ORDER = 65
+TITLE = "Comparison"
+ORDER = order(TITLE)
 PAIR = re.compile("^(difference in .+?): (.+)$")
 TESTED = re.compile(r"difference in .+?: |p \(|Holm p \(|non-inferiority|cases left out: ")
 LEFT_OUT = ("{0} of {1} cases are {2}; share {3}. The differences that name no other rule are of the rest. By "
             "intention to diagnose an output that is missing is wrong, on all cases.")
 CROWD = 3
-NONE = (f"{NOT_ASSESSED}: this run judged one model, and no other model and no reader on the same cases. "
+NONE = ("this run judged one model, and no other model and no reader on the same cases. "
         "'xaimed compare' sets two runs beside each other.")
 READERS = ("of the readers", "the reader alone")
 SAME = ("A pair is judged on the cases that every model answered, on the same resamples, so the difference and its "
@@ -30,12 +32,12 @@ def section(run: Run) -> list[Block]:
     """Models and readers side by side, differences of pairs with p values, non-inferiority, readers."""
     found = members(run, "comparison")
     if not found:
-        return [Heading("Comparison"), Text(NONE)]
+        return unassessed(TITLE, NONE)
     rest = tuple(e for e in found if not TESTED.match(e.name) and not e.group.startswith(CONTENDERS))
     tables = paired_tables(found)
     left = [Text(LEFT_OUT.format(f"{e.numerator:g}", f"{e.denominator:g}", e.name.removeprefix("cases "), measured(e)))
             for e in found if e.name.startswith("cases left out: ") and e.numerator]
-    return [Heading("Comparison"), *_side_by_side(run, found), *([Text(SAME)] if tables else []), *left, *tables,
+    return [opening(TITLE), *_side_by_side(run, found), *([Text(SAME)] if tables else []), *left, *tables,
             *([estimate_table("Readers, and models beside them", rest)] if rest else [])]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import Block, Cell, Column, Heading, PageOf, Table, Text
+from xaimed.report.blocks import Block, Cell, Column, PageOf, Table, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.record import answer, crosswalk, held
 from xaimed.report.wording import outcome
 from xaimed.run import Run
 
-ORDER = 120
+TITLE = "Crosswalk"
+ORDER = order(TITLE)
 INTRO = ("Met: the run and its plan hold all that the topic needs; partly: some of it; NOT ASSESSED: none. This is a "
          "finding aid. It does not judge the content, and it is no statement of conformity. Clause numbers are printed "
          "only where they were checked; elsewhere the topic is cited.")
@@ -19,8 +21,9 @@ def section(run: Run) -> list[Block]:
     rows: list[tuple[Cell, ...]] = []
     for item in crosswalk():
         lacks = [need.partition(".")[2].replace("_", " ") for need in item.needs if need not in known]
-        rows.append((item.source, item.topic, item.section, PageOf(item.section), outcome(answer(item, known)),
+        place = opening(item.section).text
+        rows.append((item.source, item.topic, place, PageOf(place), outcome(answer(item, known)),
                      ", ".join(lacks) or "–"))
-    return [Heading("Crosswalk"), Text(INTRO), Table("What is asked, and where it is answered", (
+    return [opening(TITLE), Text(INTRO), Table("What is asked, and where it is answered", (
         Column("Source", share=1.5), Column("Topic", share=2), Column("Section", share=1.4), Column("Page", "right"),
         Column("Answer"), Column("Lacking", share=1.3)), tuple(rows))]

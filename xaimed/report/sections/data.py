@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xaimed.report.blocks import Block, Column, Heading, Notice, Pairs, Table, Text
-from xaimed.report.wording import given, number, plural
+from xaimed.plural import plural
+from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Notice, Pairs, Table, Text
+from xaimed.report.contents import opening, order
+from xaimed.report.wording import given, number
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 
-ORDER = 30
+TITLE = "Data"
+ORDER = order(TITLE)
 FEW = 3
+NO_CASE = f"{NOT_ASSESSED}: the run holds no case, so nothing could be measured."
 
 
 def section(run: Run) -> list[Block]:
-    """Counts by label and group, image sizes, and the data set's own warnings."""
-    data = run.meta.get("data", {})
-    blocks: list[Block] = [Heading("Data")]
+    """Counts by label and group, image sizes, what people set down on the reference, and the data set's warnings."""
+    data, scope = run.meta.get("data", {}), run.plan.get("scope", {})
+    blocks: list[Block] = [opening(TITLE)]
     if synthetic(run):
         blocks.append(Notice("SYNTHETIC", "Some or all images were made by a program and show no person. Results on "
                              "them say nothing about patients.", "bad"))
@@ -24,12 +28,14 @@ def section(run: Run) -> list[Block]:
                          ("Split", given(data.get("split"))), ("Images", str(len(run.cases))),
                          ("Patients", str(run.cases["patient"].nunique())),
                          *_boxes(run),
-                         ("Image size", _sizes(run)), ("Pixel spacing", _spacing(run)))))
+                         ("Image size", _sizes(run)), ("Pixel spacing", _spacing(run)),
+                         ("Reference standard", given(scope.get("reference_standard"))),
+                         ("Number of cases", given(scope.get("sample_size"))))))
     blocks += _warnings(data.get("warnings") or [])
     if len(run.cases):
         blocks += [_counts(run, "label", "Reference label of the image"), *_groups(run)]
     else:
-        blocks.append(Text("The run holds no case, so nothing could be measured."))
+        blocks.append(Text(NO_CASE))
     return blocks
 
 
@@ -68,7 +74,7 @@ def _spacing(run: Run) -> str:
         return given(None)
     values = sorted({f"{value:.3g}" for value in known})
     text = f"{values[0]} mm" if len(values) == 1 else f"{values[0]} to {values[-1]} mm"
-    return text + ("" if len(known) == len(run.cases) else f" ({len(known)} of {len(run.cases)} images)")
+    return text + ("" if len(known) == len(run.cases) else f" ({len(known)} of {plural(len(run.cases), 'image')})")
 
 
 def _groups(run: Run) -> list[Block]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 
 from xaimed.metrics.criteria import WORST, Judgement, rules_of, verdict
+from xaimed.plural import plural
 from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Heading, Notice, PageBreak, SignOff, Table, Text
+from xaimed.report.contents import cited, opening, order
 from xaimed.report.families import members
-from xaimed.report.wording import given, measured, outcome, plural
+from xaimed.report.wording import given, measured, outcome
 from xaimed.run import Run
 from xaimed.stats import Estimate
 from xaimed.types import Finding
 from xaimed.viz.names import pretty
 
-ORDER = 10
+TITLE = "Decision"
+ORDER = order(TITLE)
 HALF = ("sensitivity_at_0.5_fppi", "sensitivity at 0.5 false positives per image")
 # Of several classes the mean of their areas stands for each of them.
 MAIN = re.compile(r"(?i)^(accuracy|precision|sensitivity|specificity|(?!AUC of this)[^(]*AUC(?!.*the rest$)[^(]*)$")
@@ -25,7 +28,7 @@ BEST = ("accuracy of the best class", "balanced accuracy")
 def section(run: Run) -> list[Block]:
     """What was asked and the answer in words, with room for signatures, on one page; then checks and main results."""
     found = verdict(run)
-    blocks: list[Block] = [Heading("Decision"), Text(asked(run)), Notice(found.title, found.checks, found.tone)]
+    blocks: list[Block] = [opening(TITLE), Text(asked(run)), Notice(found.title, found.checks, found.tone)]
     if found.judgements:
         blocks.append(_criteria(found.judgements))
     blocks += [Text(f"{rules_of(run.plan).words} By these rules: {found.overall}."), *_open(run.findings),
@@ -80,4 +83,4 @@ def _checks(findings: tuple[Finding, ...]) -> Block:
     ordered = sorted(findings, key=lambda f: (WORST.index(f.outcome), f.code))
     rows = tuple((f.code, f.title, f.severity, outcome(f.outcome)) for f in ordered)
     return Table("Checks", (Column("Code"), Column("Question", share=1), Column("Severity"), Column("Outcome")),
-                 rows, "Statements with numbers and evidence: section Findings.")
+                 rows, f"Statements with numbers and evidence: {cited('Findings')}.")

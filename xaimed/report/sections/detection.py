@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Column, Figure, Heading, Picture, Table, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Column, Figure, Picture, Table, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import estimate_table, members, rule_tables, ruled, ways_of
-from xaimed.report.wording import measured, plural
+from xaimed.report.wording import measured
 from xaimed.run import Run
 from xaimed.stats import Estimate
 
-ORDER = 50
+TITLE = "Detection"
+ORDER = order(TITLE)
 MARK = "†"
 MATCHED = ("A mark is credited with one lesion at most, from the highest score down. In FROC a lesion counts as found "
            "by a mark of any class, and further marks on it are no false positives. In average precision the class has "
@@ -23,11 +26,11 @@ RATE = re.compile(r"^sensitivity[ _]at[ _]([0-9.]+)[ _](?:fppi|false[ _]positive
 def section(run: Run) -> list[Block]:
     """FROC table with one column a hit rule, the curve, and the other detection measures."""
     if run.meta.get("model", {}).get("task") not in (None, "detection"):
-        return []
+        return unassessed(TITLE, "the model marks no boxes, so there is nothing that it detects.")
     estimates = members(run, "detection")
-    blocks: list[Block] = [Heading("Detection")]
+    blocks: list[Block] = [opening(TITLE)]
     if not estimates:
-        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of detection.")]
+        return unassessed(TITLE, "the run holds no estimate of detection.")
     blocks.append(Text(MATCHED))
     pairs = [(RATE.match(e.name), e) for e in estimates]
     rated = [(float(match[1]), match[2], e) for match, e in pairs if match]

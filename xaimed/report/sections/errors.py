@@ -8,7 +8,9 @@ import pandas as pd
 
 from xaimed.answers import DECIDING
 from xaimed.errors import XaimedError
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Gallery, Heading, Panel, Picture, Table, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Cell, Column, Gallery, Heading, Panel, Picture, Table, Text
+from xaimed.report.contents import cited, opening, order, unassessed
 from xaimed.report.reading import operating_point, read_case
 from xaimed.report.sections.cases import worst
 from xaimed.report.wording import number, percent
@@ -18,24 +20,25 @@ from xaimed.types import Floats
 from xaimed.viz.names import pretty
 from xaimed.viz.worklist import worklist
 
-ORDER = 72
+TITLE = "Exploratory error analysis"
+ORDER = order(TITLE)
 SHOWN, CLUSTERS, SMALLEST, SIDE = 4, 8, 5, 360
 HOW = ("Exploratory: groups of cases in which errors gather, the largest excess first. Nothing here was planned or is "
        "corrected for the many groups looked at; it says where to look, not what is so.")
-WHOLE = "A model of {0} decides nothing, so no case is right or wrong as a whole; the section Cases orders them."
+WHOLE = "a model of {0} decides nothing, so no case is right or wrong as a whole; {1} orders them."
 NOTE = ("Error: a missed lesion or a false alarm at the operating point; without boxes, the reference class not having "
         "the highest score. Excess: errors beyond the share of all cases. Groups, alone and in pairs, of {0} cases up.")
 
 
 def section(run: Run) -> list[Block]:
     """Groups and pairs of groups with more errors than the rest, then the pictures of the gravest errors."""
-    heading = Heading("Exploratory error analysis")
     if (task := run.meta.get("model", {}).get("task", DECIDING[0])) not in DECIDING:
-        return [heading, Text(WHOLE.format(task))]
+        return unassessed(TITLE, WHOLE.format(task, cited("Cases")))
     wrong = wrong_cases(run)
     if wrong is None or not len(wrong):
-        return [heading, Text(f"{NOT_ASSESSED}: the run holds no case with a reference and an answer.")]
-    blocks: list[Block] = [heading, Text(HOW), Text(f"{int(wrong.sum())} of {len(wrong)} cases hold an error.")]
+        return unassessed(TITLE, "the run holds no case with a reference and an answer.")
+    blocks: list[Block] = [opening(TITLE), Text(HOW),
+                           Text(f"{int(wrong.sum())} of {plural(len(wrong), 'case')} hold an error.")]
     rows = clusters(run, wrong)
     if rows:
         blocks.append(Table("Where errors gather", (

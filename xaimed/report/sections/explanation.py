@@ -10,7 +10,9 @@ import numpy as np
 
 from xaimed.checks.sanity_gate import RULE
 from xaimed.metrics.axis import AGREED, gate_of
-from xaimed.report.blocks import NOT_ASSESSED, Badge, Block, Cell, Column, Figure, Heading, Picture, Table, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Badge, Block, Cell, Column, Figure, Picture, Table, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import ABREAST, estimate_table, members
 from xaimed.report.measures import measure_title
 from xaimed.report.sections.structure import SHARES
@@ -21,15 +23,16 @@ from xaimed.viz.names import pretty
 if TYPE_CHECKING:
     import pandas as pd
 
-ORDER = 80
+TITLE = "Validity of the explanations"
+ORDER = order(TITLE)
 
 
 def section(run: Run) -> list[Block]:
     """Gate, axis, metrics by method, and what a detector's map is conditional on."""
-    blocks: list[Block] = [Heading("Validity of the explanations")]
+    blocks: list[Block] = [opening(TITLE)]
     methods = tuple(dict.fromkeys(run.scores.loc[(run.scores["method"] != "") & _clean(run), "method"]))
     if not methods:
-        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no explanation.")]
+        return unassessed(TITLE, "the run holds no explanation.")
     blocks += [*_extent(run), _gates(run, methods), *_axis(run), *_metrics(run, methods)]
     estimates = members(run, "explanation")
     if estimates:
@@ -47,7 +50,7 @@ def _extent(run: Run) -> list[Block]:
     found, total = maps["case"].nunique(), len(run.cases)
     told = []
     if found < total:
-        told.append(f"{found} of {total} cases were explained.")
+        told.append(f"{found} of {plural(total, 'case')} were explained.")
     if 0 < limit < total:
         told.append(f"The plan sets at most {limit} (explaining.cases), evenly spread over the cases in their order, "
                     "because every map takes passes through the network; they were chosen without a look at the "

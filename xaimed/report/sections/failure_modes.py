@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xaimed.failure_modes import Mode, modes_of, usual_modes
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Table, Text
+from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.wording import outcome
 from xaimed.run import Run
 
-ORDER = 25
+TITLE = "Failure modes and effects"
+ORDER = order(TITLE)
 WORST = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
 NOTE = ("S: severity of the harm, D: how hard it is to notice in use, 1 to 5, {origin}. "
         "The outcome is the worst of the named checks; how often a failure occurs is what those checks measured. A "
@@ -27,7 +29,7 @@ def section(run: Run) -> list[Block]:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (mode.id, mode.mode, mode.effect, f"{mode.severity}", f"{mode.detection}", mode.control,
          ", ".join(mode.checks) or "none", outcome(_worst(mode, found))) for mode in modes)
-    return [Heading("Failure modes and effects"),
+    return [opening(TITLE),
             Text("What could go wrong with the data, the model, its use and its explanations, and what looked for it."),
             Table("Failure modes", (Column("No."), Column("Failure", share=2), Column("Effect", share=2), Column("S"),
                                     Column("D"), Column("Control", share=2.2), Column("Checks", share=0.8),

@@ -5,28 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.feedback import VERDICTS, last_words, opinions
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Table, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.run import Run
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORDER = 92
+TITLE = "Feedback of readers"
+ORDER = order(TITLE)
 MOST = 60
 
 
 def section(run: Run) -> list[Block]:
     """Verdicts by method, then every word that counts, newest first."""
-    heading = Heading("Feedback of readers")
     table = opinions(run)
     if table.empty:
-        return [heading, Text(f"{NOT_ASSESSED}: no reader gave an opinion on a map of this model on these images.")]
+        return unassessed(TITLE, "no reader gave an opinion on a map of this model on these images.")
     counted = last_words(table)
-    said = (f"{len(counted)} opinions of {counted['reader'].nunique()} readers on {counted['case'].nunique()} cases; "
+    said = (f"{plural(len(counted), 'opinion')} of {plural(counted['reader'].nunique(), 'reader')} on "
+            f"{plural(counted['case'].nunique(), 'case')}; "
             f"{len(table)} were given in all, and the last of each reader on a map counts. They were not given blind, "
             "and readers chose the cases: the shares describe what was said and estimate nothing.")
-    return [heading, Text(said), _by_method(counted), *_words(counted)]
+    return [opening(TITLE), Text(said), _by_method(counted), *_words(counted)]
 
 
 def _by_method(counted: pd.DataFrame) -> Table:

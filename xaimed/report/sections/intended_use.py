@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from xaimed.answers import DECIDING
-from xaimed.report.blocks import Block, Heading, Pairs
+from xaimed.report.blocks import Block, Pairs
+from xaimed.report.contents import opening, order
 from xaimed.report.wording import given
 from xaimed.run import Run
 
-ORDER = 22
+TITLE = "Intended use"
+ORDER = order(TITLE)
 ORIGIN = "as the model file fixes it"
 FIELDS = (("Population", "population"), ("Users", "users"), ("Place in the pathway", "setting"),
           ("Out of scope", "out_of_scope"))
@@ -19,7 +21,7 @@ FIELDS = (("Population", "population"), ("Users", "users"), ("Place in the pathw
 def section(run: Run) -> list[Block]:
     """The question of the audit and the plan's scope; NOT ASSESSED for what nobody set down."""
     scope, model = run.plan.get("scope", {}), run.meta.get("model", {})
-    return [Heading("Intended use"), Pairs((
+    return [opening(TITLE), Pairs((
         ("Question of the audit", given(run.plan.get("purpose"))),
         ("Intended use", given(run.plan.get("intended_use"))),
         *((name, given(scope.get(key))) for name, key in FIELDS), ("Operating point", locked(model))))]

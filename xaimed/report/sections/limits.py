@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import Block, Heading, Text
+from xaimed.report.blocks import Block, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.sections.data import synthetic
 from xaimed.report.sections.explanation import CONDITIONAL
 from xaimed.run import Run
 
-ORDER = 110
+TITLE = "Limits"
+ORDER = order(TITLE)
 SCOPE = ("This audit describes one model on one set of images at one operating point. It does not show how the model "
          "behaves elsewhere, and it does not replace the judgement of those who answer for its use.")
 MAPS = ("An attribution map shows what raises or lowers a score. It does not outline a lesion and it is not meant for "
@@ -29,4 +31,4 @@ def section(run: Run) -> list[Block]:
               for name, why in run.meta.get("left_out", {}).items()]
     if synthetic(run):
         texts.append("SYNTHETIC: images of this run were made by a program.")
-    return [Heading("Limits"), *(Text(text) for text in texts)]
+    return [opening(TITLE), *(Text(text) for text in texts)]

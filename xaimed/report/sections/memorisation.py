@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import Block, Figure, Heading, Picture, Text
+from xaimed.report.blocks import Block, Figure, Picture, Text
+from xaimed.report.contents import opening, order
 from xaimed.run import Run
 
-ORDER = 65
+TITLE = "Memorisation"
+ORDER = order(TITLE)
 TOLD = ("Distances are between images less their mean and of length 1, or their mirror image. A generator that copies "
         "lies nearer to its training images than unseen real images do: its line stands left of theirs. One that lies "
         "right of theirs makes images unlike real ones, and a copy among them would not show.")
@@ -19,6 +21,6 @@ def section(run: Run) -> list[Block]:
     from xaimed.viz.figures import svg
 
     alt = "Cumulative share of images against the distance to the nearest image. The values are in results.json."
-    return [Heading("Memorisation"), Text(TOLD),
+    return [opening(TITLE), Text(TOLD),
             Figure(Picture(svg(distance_figure(run)), alt),
                    "How near made images lie to training and held-out images, and held-out to training ones.", 0.6)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import Block, Heading, Pairs, Text
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Pairs, Text
+from xaimed.report.contents import cited, opening, order
 from xaimed.report.wording import given
 from xaimed.run import Run
 
-ORDER = 84
+TITLE = "Human oversight"
+ORDER = order(TITLE)
 READ = ("A map shows what raises or lowers a score of this model. Look at the image first, without the map; then at "
         "the map beside it. A map of a method that failed the randomisation gate carries a warning and is no reason "
         "for or against a finding. A missed lesion has no map: the absence of a map says nothing.")
@@ -18,7 +21,8 @@ def section(run: Run) -> list[Block]:
     """What the plan says of oversight, and how a map is to be read."""
     scope = run.plan.get("scope", {})
     readers = [name for name in run.meta.get("readers", ()) if name]
-    studied = f"{len(readers)} readers on the same cases, see Comparison" if readers else given(None)
-    return [Heading("Human oversight"),
+    studied = (f"{plural(len(readers), 'reader')} on the same cases, see {cited('Comparison')}"
+               if readers else given(None))
+    return [opening(TITLE),
             Pairs((("Who may overrule it, and how", given(scope.get("oversight"))),
                    ("Users", given(scope.get("users"))), ("Study with readers", studied))), Text(READ), Text(BIAS)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xaimed.answers import DECIDING
-from xaimed.report.blocks import NOT_ASSESSED, Block, Figure, Heading, Picture, Text
+from xaimed.report.blocks import Block, Figure, Picture, Text
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import estimate_table, members, rule_tables, ruled
 from xaimed.report.sections.intended_use import locked
 from xaimed.run import Run
 from xaimed.stats import Estimate
 
-ORDER = 40
+TITLE = "Accuracy of the model"
+ORDER = order(TITLE)
 IN_PIXELS = ("A pixel belongs to the class that is the likeliest there, or above one half where there is one class; no "
              "threshold was chosen.")
 NOTE = "The rules count the same predictions; a number without its rule cannot be compared."
@@ -20,9 +22,9 @@ NOTE = "The rules count the same predictions; a number without its rule cannot b
 def section(run: Run) -> list[Block]:
     """Measures at the operating point under each counting rule, then all other measures and the ROC curve."""
     estimates = tuple(_unboxed(run, e) for e in members(run, "performance"))
-    blocks: list[Block] = [Heading("Accuracy of the model")]
+    blocks: list[Block] = [opening(TITLE)]
     if not estimates:
-        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of accuracy.")]
+        return unassessed(TITLE, "the run holds no estimate of accuracy.")
     model = run.meta.get("model", {})
     blocks += [Text(IN_PIXELS)] if model.get("task") == "segmentation" else []
     if model.get("task", DECIDING[0]) in DECIDING:

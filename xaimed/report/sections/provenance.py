@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from xaimed.report.blocks import Block, Cell, Heading, Mono, Pairs, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.sbom import NAME as SBOM
 from xaimed.report.sbom import packages
 from xaimed.report.sections.intended_use import locked
 from xaimed.report.wording import flattened, given, number, started
 from xaimed.run import Run
 
-ORDER = 20
+TITLE = "Identity and provenance"
+ORDER = order(TITLE)
 DIGEST = re.compile("[0-9a-f]{32,128}")
 
 
@@ -21,7 +23,7 @@ def section(run: Run) -> list[Block]:
     """Model, data, run and software, as run.json says."""
     model, data = _part(run, "model"), _part(run, "data")
     return [
-        Heading("Identity and provenance"),
+        opening(TITLE),
         Heading("Model", 2), Pairs((
             ("Name", given(model.get("name"))), ("Architecture", given(model.get("architecture"))),
             ("Task", given(model.get("task"))), ("Classes", given(model.get("classes"))),

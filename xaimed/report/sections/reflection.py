@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Heading, Table, Text
+from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.wording import outcome
 from xaimed.run import Run
 
-ORDER = 86
+TITLE = "Residual risk and monitoring"
+ORDER = order(TITLE)
 OPEN = ("fail", "concern", "NOT ASSESSED")
 NOTE = "Each needs an answer by the people who sign: accepted with a reason, mended, or a limit of the use."
 
@@ -20,7 +22,7 @@ def section(run: Run) -> list[Block]:
         (finding.code, outcome(finding.outcome), finding.title, "") for finding in
         sorted(run.findings, key=lambda f: (OPEN.index(f.outcome) if f.outcome in OPEN else 9, f.code))
         if finding.outcome in OPEN)
-    blocks: list[Block] = [Heading("Residual risk and monitoring")]
+    blocks: list[Block] = [opening(TITLE)]
     if rows:
         blocks.append(Table("Open after this audit", (Column("Code"), Column("Outcome"), Column("Question", share=2),
                                                       Column("Answer of those who sign", share=1.6)), rows, NOTE))

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 import pandas as pd
 
 from xaimed.metrics.probed import conditions
-from xaimed.report.blocks import NOT_ASSESSED, Block, Cell, Column, Figure, Heading, Picture, Table, Text
-from xaimed.report.wording import joined, number, plural
+from xaimed.plural import plural
+from xaimed.report.blocks import Block, Cell, Column, Figure, Picture, Table, Text
+from xaimed.report.contents import opening, order, unassessed
+from xaimed.report.wording import joined, number
 from xaimed.run import Run
 from xaimed.viz import probes
 from xaimed.viz.names import pretty
 
-ORDER = 76
-NONE = (f"{NOT_ASSESSED}: no probe was run (noise, another filter, shifted images, markers removed), so nothing is "
+TITLE = "Robustness"
+ORDER = order(TITLE)
+NONE = ("no probe was run (noise, another filter, shifted images, markers removed), so nothing is "
         "known of how stable the answers are.")
 SHOWS = ("Change: under the probe minus clean, on the same cases and the same draws of patients. A change whose "
          "interval holds 0 was not shown; that does not show that there is none.")
@@ -36,13 +39,13 @@ def section(run: Run) -> list[Block]:
     """The change of every measure under every probe, the answers and boxes that flip, and how far the maps move."""
     found = conditions(run)
     if not found:
-        return [Heading("Robustness"), Text(NONE)]
+        return unassessed(TITLE, NONE)
     table = probes.measures(run)
     if table.empty and probes.asked(run)["refused"].eq("").all():
-        return [Heading("Robustness"), Text(f"{plural(len(found), 'probe')} on the same cases; image scores by class."),
+        return [opening(TITLE), Text(f"{plural(len(found), 'probe')} on the same cases; image scores by class."),
                 _scores_table(run, found)]
     control = [Text(CONTROL)] if any(map(probes.is_control, found)) else []
-    return [Heading("Robustness"), Text(_told(run, found)), *_figure(run, table), *_measure_tables(table),
+    return [opening(TITLE), Text(_told(run, found)), *_figure(run, table), *_measure_tables(table),
             *_share_tables(probes.shares(run)), _asked(run), *control, Text(NOT_SHOWN, small=True)]
 
 

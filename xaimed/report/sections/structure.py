@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from xaimed.report.blocks import Block, Cell, Column, Heading, Table, Text
+from xaimed.report.blocks import Block, Cell, Column, Table, Text
+from xaimed.report.contents import opening, order
 from xaimed.report.families import estimate_table, members
 from xaimed.report.wording import number
 from xaimed.run import Run
 
-ORDER = 75
+TITLE = "Parts of the network"
+ORDER = order(TITLE)
 SWEEPS = ("The mean logit over the found mask as an exact sum: what the last layer's sweep along each axis adds (z "
           "through the slices, y down the rows, x along the columns, + onward and - back), and the bias. It says in "
           "which direction the logit was read at last, not where in the image the reason lies.")
@@ -38,7 +40,7 @@ def section(run: Run) -> list[Block]:
             blocks += [Text(text), estimate_table(title, own)]
     blocks += [*_shares(run, "plane_share", PLANES, "By plane of the input"),
                *_shares(run, "context_share", CONTEXT, "By round")]
-    return [Heading("Parts of the network"), *blocks] if blocks else []
+    return [opening(TITLE), *blocks] if blocks else []
 
 
 def _place(name: str) -> int:

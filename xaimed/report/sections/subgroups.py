@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from xaimed.report.blocks import NOT_ASSESSED, Block, Heading, Text
+from xaimed.report.blocks import Block
+from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.families import estimate_table, group_tables, members
 from xaimed.run import Run
 
-ORDER = 70
+TITLE = "Subgroups"
+ORDER = order(TITLE)
 
 
 def section(run: Run) -> list[Block]:
@@ -14,8 +16,8 @@ def section(run: Run) -> list[Block]:
     estimates = members(run, "subgroups")
     grouped = tuple(e for e in estimates if e.group != "all")
     gaps = tuple(e for e in estimates if e.group == "all")
-    blocks: list[Block] = [Heading("Subgroups")]
+    blocks: list[Block] = [opening(TITLE)]
     if not estimates:
-        return [*blocks, Text(f"{NOT_ASSESSED}: the run holds no estimate of a group.")]
+        return unassessed(TITLE, "the run holds no estimate of a group.")
     blocks += group_tables("Measures by group", grouped)
     return [*blocks, estimate_table("Gaps between groups", gaps)] if gaps else blocks

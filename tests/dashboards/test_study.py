@@ -1,0 +1,351 @@
+"""The study page: what reaches a blinded reader, what does not, and a whole small study by the keyboard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed")
+
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboards.browsing import MARKS, Seen, looking, ready, served
+from tests.dashboards.exams import exam_run
+from tests.dashboards.test_access import AXE, NOT_OURS, RULES
+from tests.dashboards.test_pages import launched, told
+from xaimed import reading
+from xaimed.journal import Journal
+from xaimed.reading import MISSING, Reading, Study
+from xaimed.run import Run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.usefixtures("no_cache")
+# Names, labels, the reference, methods, and what is made of comparing the two.
+UNBLINDING = ("ex00", "p000", "benign", "normal", "grad_cam", "grad cam", "missed", "false positive", "truth",
+              "reference", "score", "undefined")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    exam_run(tmp_path / "views")
+    return tmp_path
+
+
+def begin(at: AppTest, reader: str) -> AppTest:
+    at.text_input(key="study_reader").set_value(reader)
+    next(b for b in at.button if b.label == "Begin or go on").click().run()
+    assert not at.exception
+    return at
+
+
+def desk(at: AppTest) -> dict[str, Any]:
+    """What the page hands to the component."""
+    [element] = [one for one in at.get("bidi_component") if "reader" in one.proto.component_name]
+    found: dict[str, Any] = json.loads(element.proto.json)
+    return found
+
+
+def answer(at: AppTest, score: float, seconds: float = 0.01) -> AppTest:
+    """Give the answer that the component would send."""
+    given = desk(at)
+    at.session_state["study_given"] = {"token": given["token"], "stage": given["stage"], "score": score,
+                                       "seconds": seconds}
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_nothing_that_unblinds_reaches_the_page_without_the_model(monkeypatch: pytest.MonkeyPatch,
+                                                                  folder: Path) -> None:
+    at = begin(launched(monkeypatch, folder, "study"), "Dr B")
+    seen = set()
+    for _ in range(2):
+        given = desk(at)
+        assert given["stage"] == "without"
+        text = json.dumps({key: value for key, value in given.items() if key != "colours"}) + told(at)
+        for word in UNBLINDING:
+            assert word not in text, word
+        # The class that is asked about stands in the question, nowhere else.
+        assert text.count("malignant") == given["question"].count("malignant") == 1
+        assert [view[key] for view in given["views"] for key in ("boxes", "maps", "targets")] == [[]] * 3 * len(
+            given["views"])
+        assert all("url" in part for part in given["parts"].values())
+        assert (given["first"], given["told"], given["method"], given["target"]) == (None, [], "", "")
+        seen.add(tuple(view["title"] for view in given["views"]))
+        at = answer(answer(at, 40), 40)
+    assert seen == {("R CC", "L CC", "R MLO", "L MLO"), ("R CC",)}, "all views of an exam hang at once"
+
+
+def test_with_the_model_come_its_boxes_and_one_map_but_not_whether_it_is_right(monkeypatch: pytest.MonkeyPatch,
+                                                                               folder: Path) -> None:
+    at, found = begin(launched(monkeypatch, folder, "study"), "Dr B"), {}
+    for _ in range(2):
+        at = answer(at, 35)
+        given = desk(at)
+        assert (given["stage"], given["first"]) == ("with", 35)
+        for word in ("ex00", "p000", "missed", "false positive", "truth", "reference", "m0"):
+            assert word not in json.dumps(given), word
+        for view in given["views"]:
+            assert {box["kind"] for box in view["boxes"]} <= {"detection"}
+            found[view["title"], len(given["views"])] = (len(view["boxes"]), [m["method"] for m in view["maps"]])
+        at = answer(at, 35)
+    # The lesion of L MLO was missed: the case page shows its map, a reader sees nothing there.
+    assert found["L MLO", 4] == (0, [])
+    assert found["R CC", 4] == (1, ["grad_cam"])
+    assert "You have read all cases" in told(at)
+
+
+def test_a_case_where_the_model_marks_nothing_says_so(monkeypatch: pytest.MonkeyPatch, example_run: Path,
+                                                      tmp_path: Path) -> None:
+    shutil.copytree(example_run, tmp_path / "demo")
+    run = Run.open(tmp_path / "demo")
+    rows = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
+    marked = rows.loc[rows["score"] >= 0.5, "case"].value_counts().to_dict()
+    assert 0 < len(marked) < 6
+    at = begin(launched(monkeypatch, tmp_path, "study"), "Dr B")
+    for exam in Study("Dr B").exams(run):
+        at = answer(at, 50)
+        line = " ".join(desk(at)["told"])
+        if exam.name in marked:
+            places = "1 place" if marked[exam.name] == 1 else f"{marked[exam.name]} places"
+            assert f"It marks {places} (green boxes), from a score of 0.50 on. The map is of grad cam. " in line
+        else:
+            assert "The model marks nothing here: no score of a place reaches 0.50. There is no map" in line
+        at = answer(at, 50)
+
+
+def test_no_map_of_a_method_that_failed_nor_of_a_control(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    from xaimed.viz import wording
+
+    at = begin(launched(monkeypatch, folder, "study"), "Dr B")
+    gates = {"grad_cam": "fail", "random_map": "pass", "kernel_shap": "NOT ASSESSED"}
+    monkeypatch.setattr(wording, "gates", lambda scores: gates)
+    given = desk(answer(at, 50))
+    assert "No map is shown: no method passed its check on this model." in given["told"]
+    assert not [entry for view in given["views"] for entry in view["maps"]]
+    assert not [key for key in given["parts"] if key.startswith('["map"')]
+
+
+def test_an_answer_counts_once_and_for_what_stood_there(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = begin(launched(monkeypatch, folder, "study"), "Dr B")
+    for wrong in ({"token": "9", "stage": "without", "score": 50, "seconds": 1}, {"token": "1", "stage": "with",
+                  "score": 50, "seconds": 1}, {"token": "1", "stage": "without", "score": None, "seconds": 1}, {}):
+        at.session_state["study_given"] = wrong
+        at.run()
+        assert Journal(folder).lines("reading") == []
+    at.session_state["study_given"] = {"token": "1", "stage": "without", "score": 130, "seconds": 1}
+    at.run()
+    assert "expected 0 to 100" in told(at)
+    started = time.monotonic()
+    at = answer(at, 80, seconds=1e6)  # a clock that is put forward in the browser counts no more than the server's
+    (line,) = Journal(folder).lines("reading")
+    assert (line.facts["score"], line.facts["stage"], line.facts["place"]) == (80.0, "without", 1)
+    assert 0 < float(str(line.facts["seconds"])) < time.monotonic() - started + 60
+    assert desk(at)["stage"] == "with"
+
+
+def test_a_deleted_image_is_left_out_and_named_nowhere(monkeypatch: pytest.MonkeyPatch, example_run: Path,
+                                                       tmp_path: Path) -> None:
+    shutil.copytree(example_run, tmp_path / "demo")
+    run = Run.open(tmp_path / "demo")
+    gone = Study("Dr B").exams(run)[0].name
+    shutil.rmtree(tmp_path / "demo" / "maps.zarr" / gone / "image")
+    at = begin(launched(monkeypatch, tmp_path, "study"), "Dr B")
+    assert "A case was left out: an image of it is missing or damaged." in told(at)
+    assert gone not in told(at)
+    assert not at.error
+    assert desk(at)["place"] == "Case 2 of 6, without the model"
+    (line,) = Journal(tmp_path).lines("unread")
+    assert (line.facts["case"], line.facts["left_out"], line.facts["place"]) == (gone, MISSING, 1)
+    for _ in range(10):
+        at = answer(at, 20)
+    assert "through with this study: 1, of 1 who began. Cases left out, as an image could not be read: 1." in told(at)
+
+
+def test_the_next_reader_starts_with_nothing_of_the_one_before(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = begin(launched(monkeypatch, folder, "study"), "Dr B")
+    for score in (10, 20, 30, 40):
+        at = answer(at, score)
+    next(b for b in at.button if b.label == "Next reader").click().run()
+    assert at.text_input(key="study_reader").value == ""
+    assert at.number_input[1].value == 2, "the same study is offered"
+    begin(at, "Dr C")
+    assert (desk(at)["first"], desk(at)["stage"]) == (None, "without")
+    assert len(at.get("bidi_component")) == 1
+    for score in (10, 20, 30, 40):
+        at = answer(at, score)
+    # One class only among two cases: nothing can be compared, and the page says what is needed.
+    assert "NOT ASSESSED: results need two readers who are through" in told(at)
+    table = reading.readings(Run.open(folder / "views"), 0, 2)
+    assert table.groupby("reader").size().to_dict() == {"Dr B": 4, "Dr C": 4}
+
+
+def test_a_stopped_study_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    run = Run.open(folder / "views")
+    study = Study("Dr B", 7, 2)
+    reading.record(run, study, Reading(study.exams(run)[0].name, "without", 62, 3.0))
+    at = launched(monkeypatch, folder, "study")
+    assert [box.value for box in at.number_input] == [7, 2], "seed and number of the study that was last read in"
+    at = begin(at, "Dr B")
+    assert (desk(at)["stage"], desk(at)["first"], desk(at)["place"]) == ("with", 62, "Case 1 of 2, with the model")
+
+
+FORM = "[...document.querySelectorAll('*')].map(e => e.shadowRoot).find(r => r && r.querySelector('.answer'))"
+
+
+def wait_for(tab: Page, place: str) -> None:
+    """Until the views of that place stand on the screen."""
+    tab.wait_for_function(f"""place => {{ const root = {FORM};
+        return root && root.querySelector('.place').textContent === place
+            && root.querySelector('.answer').getAttribute('aria-busy') === 'false'; }}""", arg=place)
+
+
+def words(tab: Page) -> str:
+    """All that the component says, also to a screen reader; styles and the list of keys left out."""
+    return str(tab.evaluate(f"""() => {{ const root = {FORM}, told = [];
+        for (const one of root.querySelectorAll('*')) {{
+            if (one.matches('style, .help, .help *, .caption') || one.closest('[style*="display: none"]')) continue;
+            for (const name of ['aria-label', 'title', 'data-shown', 'data-map', 'aria-valuetext'])
+                told.push(one.getAttribute(name) || '');
+            told.push(...[...one.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent)); }}
+        return told.join(' '); }}"""))
+
+
+@pytest.fixture(scope="module")
+def small(example_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    root = tmp_path_factory.mktemp("study")
+    shutil.copytree(example_run, root / "demo")
+    exam_run(root / "views")
+    with served(root) as address:
+        yield address, root
+
+
+@pytest.fixture
+def page(small: tuple[str, Path]) -> Iterator[tuple[Page, Seen, Path]]:
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    with looking(small[0]) as (tab, seen):
+        yield tab, seen, small[1]
+
+
+def sit(tab: Page, reader: str, cases: int) -> None:
+    """Fill in the form, by the keyboard alone."""
+    tab.get_by_label("Your name or code").fill(reader)
+    tab.get_by_label("Cases").fill(str(cases))
+    tab.get_by_label("Cases").press("Tab")
+    ready(tab)
+    tab.get_by_role("button", name="Begin or go on").press("Enter")
+
+
+def browser(test: Any) -> Any:
+    for mark in MARKS:
+        test = mark(test)
+    return test
+
+
+@browser
+def test_two_readers_read_a_small_study_by_the_keyboard(page: tuple[Page, Seen, Path]) -> None:
+    tab, seen, root = page
+    tab.goto(f"{seen.address}/study?run=demo")
+    for reader, base in (("Dr A", 10), ("Dr B", 50)):
+        tab.get_by_label("Your name or code").wait_for()
+        ready(tab)
+        assert tab.get_by_label("Your name or code").input_value() == ""
+        sit(tab, reader, 3)
+        for number in (1, 2, 3):
+            wait_for(tab, f"Case {number} of 3, without the model")
+            record = tab.get_by_role("button", name="Record and go on")
+            assert record.is_disabled(), "no answer before one is given"
+            assert tab.locator(".number input").input_value() == ""
+            assert not [word for word in UNBLINDING if word in words(tab)]
+            tab.keyboard.press("Enter")
+            assert record.is_disabled()
+            tab.keyboard.press("a")
+            tab.keyboard.type(str(base + number))
+            tab.keyboard.press("Enter")
+            wait_for(tab, f"Case {number} of 3, with the model")
+            assert "undefined" not in words(tab)
+            assert f"Your first answer was {base + number}." in words(tab)
+            tab.keyboard.press("Enter")  # once too often: it must not answer what has just come
+            assert tab.locator(".number input").input_value() == str(base + number)
+            if number == 1 and reader == "Dr A":  # reloaded in the middle: name again, and on
+                tab.reload()
+                tab.get_by_label("Your name or code").wait_for()
+                ready(tab)
+                sit(tab, reader, 3)
+                wait_for(tab, "Case 1 of 3, with the model")
+            scale = tab.get_by_role("slider", name="Scale from 0 to 100 percent")
+            scale.press("ArrowRight" if number == 2 else "9" if number == 3 else "Tab")
+            name = {1: f"Keep {base + 1}", 2: f"Record {base + 3}", 3: "Record 90"}[number]
+            tab.get_by_role("button", name=f"{name} and go on").press("Enter")
+        tab.get_by_text("You have read all cases").wait_for()
+        ready(tab)
+        if reader == "Dr A":
+            tab.get_by_role("button", name="Next reader").press("Enter")
+    assert tab.get_by_text("Readers who are through with this study: 2, of 2 who began.").count() == 1
+    table = reading.readings(Run.open(root / "demo"), 0, 3)
+    assert table["score"].tolist() == [11, 11, 12, 13, 13, 90, 51, 51, 52, 53, 53, 90]
+    assert table["seconds"].between(0.001, 60).all()
+    assert seen.foreign == []
+    assert [error for error in seen.errors if "404" not in error] == []
+
+
+@browser
+def test_the_views_fit_the_screen_and_the_viewer_obeys(page: tuple[Page, Seen, Path]) -> None:
+    tab, seen, _ = page
+    tab.goto(f"{seen.address}/study?run=views")
+    tab.get_by_label("Your name or code").wait_for()
+    ready(tab)
+    sit(tab, "Dr V", 2)
+    wait_for(tab, "Case 1 of 2, without the model")
+    if tab.locator(".stage").count() == 1:
+        for _ in range(2):
+            tab.keyboard.press("a")
+            tab.keyboard.type("5")
+            tab.get_by_role("button", name="5 and go on").press("Enter")
+            tab.wait_for_timeout(1500)
+        wait_for(tab, "Case 2 of 2, without the model")
+    assert tab.locator(".stage").count() == 4
+    for stage in tab.locator(".stage").all():
+        box = stage.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 768
+        assert box["height"] > 200
+    assert tab.locator(".box").count() == 0
+    for name in ("Overlay", "Reference", "Detections", "Opacity", "Show"):
+        assert not tab.get_by_label(name, exact=True).first.is_visible(), name
+    tab.keyboard.press("i")
+    tab.wait_for_timeout(300)
+    assert tab.get_by_label("Invert").is_checked()
+    tab.keyboard.press("2")
+    assert tab.locator(".number input").input_value() == "", "a digit is a preset of the window, not an answer"
+    assert tab.locator('select[aria-label="Window"]').input_value() != "Whole range"
+
+
+@browser
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm pack axe-core, and set XAIMED_AXE to its axe.min.js")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_at_the_desk(page: tuple[Page, Seen, Path], scheme: str) -> None:
+    tab, seen, _ = page
+    tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    tab.goto(f"{seen.address}/study?run=demo")
+    tab.get_by_label("Your name or code").wait_for()
+    ready(tab)
+    sit(tab, f"Dr {scheme}", 2)
+    found = []
+    for stage in ("without", "with"):
+        wait_for(tab, f"Case 1 of 2, {stage} the model")
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+        found += [told for told in tab.evaluate(RULES) if told[1] in ("serious", "critical")
+                  and not any(sign in told[3] for sign in NOT_OURS)]
+        tab.keyboard.press("a")
+        tab.keyboard.type("5")
+        tab.keyboard.press("Enter")
+    assert not found, "\n".join(map(str, found))
