@@ -104,11 +104,14 @@ def test_bad_input_is_one_line(plan: Path, out: Path, tmp_path: Path, capsys: py
     other.write_text(PLAN.replace("resamples = 50", "resamples = 51"))
     unset = tmp_path / "unset.toml"
     unset.write_text(PLAN.replace('primary = "occlusion"', 'primary = "grad_cam"'))
+    misspelt = tmp_path / "misspelt.toml"
+    misspelt.write_text(PLAN + '[[criteria]]\nname = "balanced acuracy"\nat_least = 0.5\n')
     foreign = str(folder("models") / "mammogram-detector" / "model.pt")
     new = tmp_path / "new"
     for used, to, models, more, words in (
             (other, out, MODELS, (), "a run with another plan"),
             (unset, new, MODELS, (), "ladder.primary is 'grad_cam'"),
+            (misspelt, new, MODELS, (), "nearest: 'balanced accuracy'"),
             (plan, new, [*MODELS, foreign], (), "was trained on phantom"),
             (plan, new, [str(tmp_path)], (), "no model.pt there"),
             (plan, new, MODELS[:1], (), "1 models; expected two or more"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_run import example_run
+from xaimed.report.panels import told_boxes
 from xaimed.report.reading import iou, read_case, size_mm
 from xaimed.run import Run
 
@@ -24,11 +29,27 @@ def test_iou_is_the_share_of_pixels(a: tuple[float, ...], b: tuple[float, ...]) 
 
 def test_hits_misses_and_false_positives_of_the_example(reported: Run) -> None:
     found = read_case(reported, "ex001")
-    assert [(d.name, d.above, d.hit) for d in found.detections] == [("d0", True, "t0"), ("d1", True, "")]
-    assert found.references[0].found_by == "d0"
+    assert [(d.name, d.above, d.hit, d.false) for d in found.detections] == [
+        ("d0", True, "t0", False), ("d1", True, "", True)]
+    assert (found.references[0].found_by, found.references[0].missed) == ("d0", False)
     missed = read_case(reported, "ex003")
-    assert missed.references[0].found_by == ""
+    assert (missed.references[0].found_by, missed.references[0].missed) == ("", True)
     assert read_case(reported, "ex002").references == ()
+
+
+@pytest.mark.parametrize(("label", "false"), [("normal", True), ("malignant", False)])
+def test_no_false_positive_where_the_place_of_a_lesion_is_unknown(tmp_path: Path, label: str, false: bool) -> None:
+    run = Run.open(example_run(tmp_path, 4))
+    run.__dict__["truth"] = run.truth[run.truth["case"] != "ex001"]
+    run.__dict__["cases"] = run.cases.assign(label=label)
+    assert [d.false for d in read_case(run, "ex001").detections if d.above] == [false, false]
+
+
+def test_boxes_are_drawn_as_what_they_are(reported: Run) -> None:
+    found, missed = read_case(reported, "ex001"), read_case(reported, "ex003")
+    assert told_boxes(found.detections, found.references) == (
+        "Detections (green, solid; false positive: double) and reference (magenta, dashed)")
+    assert told_boxes((), missed.references).endswith("reference (magenta, dashed; missed: dotted)")
 
 
 def test_a_size_without_spacing_is_not_assessed() -> None:

@@ -24,6 +24,7 @@ SPLITS = ("train", "val", "test", "all")
 def run_all(options: argparse.Namespace, plan: Plan) -> int:
     """Carry out the ladder; 0 if every criterion is met by every model, 1 if one is not."""
     from xaimed.data.dataset import open_dataset
+    from xaimed.foresight import check_criteria, of_model
     from xaimed.ladder import LadderAudit, run_ladder
     from xaimed.metrics.criteria import verdict
     from xaimed.metrics.rungs import ladder_of
@@ -35,6 +36,8 @@ def run_all(options: argparse.Namespace, plan: Plan) -> int:
     name, split = named or plan.ladder.dataset, options.split or (plan.split if named else options.dataset)
     models = chosen(options.all, plan, name, options.device)
     cases = open_dataset(name, split, options.data, limit=options.limit)
+    for model in models.values():
+        check_criteria(options.plan, plan, of_model(model.file, cases, plan))
     out = Path(options.out or Path("runs") / plan.name)
     with progress_of(len(models), options.json) as progress:
         rungs = run_ladder(LadderAudit(models, cases, plan, out), progress)

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 
 from xaimed.cli.asking import expect_place
 from xaimed.errors import InputError
-from xaimed.junit import junit_text
 from xaimed.plural import plural
-from xaimed.report.blocks import Paper
-from xaimed.report.write import REPORT, Making, unshown, write_reports
-from xaimed.run import Run
 
 if TYPE_CHECKING:
+    from xaimed.report.blocks import Paper
     from xaimed.report.signature import Signer
 
 VARIABLE = "XAIMED_SIGN_PASSWORD"
@@ -72,6 +69,10 @@ def _signer(options: argparse.Namespace) -> Signer | None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when all files are written."""
+    from xaimed.junit import junit_text
+    from xaimed.report.write import REPORT, Making, unshown, write_reports
+    from xaimed.run import Run
+
     if options.junit is not None:
         expect_place(options.junit)
     cases: list[str] | None = [] if options.no_cases else options.cases

@@ -31,7 +31,7 @@ from xaimed.report.blocks import (
     Text,
 )
 from xaimed.report.masks import mask_panels, mask_table, mask_words
-from xaimed.report.panels import View, image_panel, map_panel, view_of
+from xaimed.report.panels import View, image_panel, map_panel, told_boxes, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, side_of, size_mm
 from xaimed.report.recipes import CONCORDANCE, deletion_words, recipes, stability_badges
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
@@ -39,6 +39,7 @@ from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
 from xaimed.report.wording import compact, given, listed, number, percent
 from xaimed.run import Run
+from xaimed.viz.marks import is_missed
 from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
@@ -143,13 +144,13 @@ def in_words(shown: Shown) -> str:
     if _task(shown.run) == "discrimination":
         return f"How real the image looks to the model: {listed([number(score) for _, score in reading.classes])}."
     text = f"The model marks {plural(len(above), 'region')} at or above the operating point {limit:g}."
-    missed = [r for r in reading.references if not r.found_by]
     if reading.references:
+        missed = sum(r.missed for r in reading.references)
         text += (f" The reference has {plural(len(reading.references), 'lesion')}; "
-                 f"{len(reading.references) - len(missed)} found, {len(missed)} missed.")
+                 f"{len(reading.references) - missed} found, {missed} missed.")
     else:
         text += f" The reference has no lesion box (label: {reading.label})."
-    false = sum(not d.hit for d in above)
+    false = sum(d.false for d in above)
     text += f" {plural(false, 'mark')} outside any reference box." if reading.references and false else ""
     return text + _focus(shown)
 
@@ -194,7 +195,7 @@ def _pair(shown: Shown) -> Gallery | Text:
         return Gallery((plain, *((marked,) if shown.reading.references else ())), 2, height)
     drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
     return Gallery((image_panel(shown.view, _sided(shown), marks=()),
-                    image_panel(shown.view, "Detections (green, solid) and reference (magenta, dashed)",
+                    image_panel(shown.view, told_boxes(drawn, shown.reading.references),
                                 marks=(*shown.reading.references, *drawn), height=height)), 2, height)
 
 
@@ -252,13 +253,14 @@ def _status(found: Found, has_reference: bool) -> Badge:
         return Badge("below operating point", "neutral")
     if found.hit:
         return Badge("hit" if found.same_class else "hit, other class", "good" if found.same_class else "warn")
-    return Badge("false positive" if has_reference else "false positive (no lesion)", "bad")
+    return (Badge("false positive" if has_reference else "false positive (no lesion)", "bad") if found.false else
+            Badge("place of the lesion unknown", "neutral"))
 
 
 def _named(entry: MapEntry) -> str:
     """What was explained: "Target d0: Malignant, score 0.912"."""
     score = f", score {number(entry.score)}" if math.isfinite(entry.score) else ""
-    kind = "Missed lesion" if entry.target.startswith("m") and entry.box else "Target"
+    kind = "Missed lesion" if is_missed(entry) else "Target"
     return f"{kind} {entry.target}: {pretty(entry.label)}{score}"
 
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from xaimed.viz.overlay import GREEN, MAGENTA, PALE_GREEN, Colour, Mark, Picture
+from xaimed.viz.overlay import COLOURS, Colour, Mark, Picture
 
 Area = tuple[int, int, int, int]
-COLOURS: dict[str, Colour] = {"detection": GREEN, "below": PALE_GREEN, "truth": MAGENTA}
 PLATE: Colour = (12, 14, 18)
 FONT, PAD = cv2.FONT_HERSHEY_SIMPLEX, 3
 

@@ -20,8 +20,9 @@ from xaimed.run import Run
 from xaimed.types import Floats
 from xaimed.viz import overlay
 from xaimed.viz.hanging import chest_side
+from xaimed.viz.marks import BEFORE, is_missed
 from xaimed.viz.names import pretty
-from xaimed.viz.overlay import Mark
+from xaimed.viz.overlay import Kind, Mark
 from xaimed.viz.scalebar import bar_length, scale_bar
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
@@ -99,8 +100,7 @@ def image_panel(view: View, title: str, marks: Sequence[Found | Reference], targ
     """
     drawn = [_mark(view, mark) for mark in marks]
     if target is not None and target.box:
-        missed = target.target.startswith("m")
-        drawn.append(Mark(_moved(view, target.box), "", "truth" if missed else "detection", True))
+        drawn.append(Mark(_moved(view, target.box), "", "missed" if is_missed(target) else "detection", True))
     pixels = LARGE if target is None else SMALL
     fitted = overlay.fitted(overlay.grey(view.cut(view.image)), pixels)
     picture = _picture(view, fitted, drawn, LETTER * pixels / height / 22)
@@ -157,6 +157,13 @@ def _measured(view: View) -> str:
     return f"; scale bar {length:g} mm" if length else ""
 
 
+def told_boxes(drawn: Sequence[Found], references: Sequence[Reference]) -> str:
+    """How the boxes of a picture are drawn, those kinds that are there."""
+    false, missed = any(d.false for d in drawn), any(r.missed for r in references)
+    return (f"Detections (green, solid{'; false positive: double' if false else ''}) and reference (magenta, dashed"
+            f"{'; missed: dotted' if missed else ''})")
+
+
 def _picture(view: View, fitted: tuple[NDArray[np.uint8], float], marks: Sequence[Mark], size: float = 0.5) -> bytes:
     """The PNG with boxes and names, scale bar and side. fitted: the picture, and its size relative to the window."""
     rgb, factor = fitted
@@ -166,10 +173,10 @@ def _picture(view: View, fitted: tuple[NDArray[np.uint8], float], marks: Sequenc
 
 
 def _mark(view: View, found: Found | Reference) -> Mark:
-    if isinstance(found, Reference):
-        return Mark(_moved(view, found.edges), f"{found.name} {found.label}", "truth")
-    return Mark(_moved(view, found.edges), f"{found.name} {found.label} {found.score:.2f}",
-                "detection" if found.above else "below")
+    kind: Kind = (("missed" if found.missed else "truth") if isinstance(found, Reference)
+                  else "false" if found.false else "detection" if found.above else "below")
+    score = f" {found.score:.2f}" if isinstance(found, Found) else ""
+    return Mark(_moved(view, found.edges), f"{BEFORE.get(kind, '')}{found.name} {found.label}{score}", kind)
 
 
 def _moved(view: View, edges: Sequence[float]) -> tuple[float, float, float, float]:

@@ -22,7 +22,10 @@ RULE = "centre of the detection inside the reference box"
 
 @dataclass(frozen=True)
 class Found:
-    """A detection: above = score at or above the operating point; hit = the reference that holds its centre, or ""."""
+    """A detection: above = score at or above the operating point; hit = the reference that holds its centre, or "".
+
+    false: a false positive: above and no hit, in a case of which the places of all lesions are known.
+    """
 
     name: str
     label: str
@@ -32,16 +35,21 @@ class Found:
     hit: str = ""
     same_class: bool = False
     overlap: float = 0.0
+    false: bool = False
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference box and the best detection above the operating point that finds it, or ""."""
+    """A reference box and the best detection above the operating point that finds it, or "".
+
+    missed: none does, and the model was to find it.
+    """
 
     name: str
     label: str
     edges: Edges
     found_by: str = ""
+    missed: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,13 @@ def read_case(run: Run, case: str) -> Reading:
     detections = tuple(_matched(Found(str(r.target), str(r.label), float(r.score), _edges(r), float(r.score) >= limit),
                                 references) for r in found[found["x0"].notna()].itertuples())
     label = row["label"] if isinstance(row["label"], str) and row["label"] else "unknown"
+    if references or label == "normal":
+        detections = tuple(replace(d, false=d.above and not d.hit) for d in detections)
+    wanted = run.meta.get("model", {}).get("task") == "detection"
     groups = tuple((name.removeprefix("group_"), str(row[name])) for name in run.cases if name.startswith("group_"))
     return Reading(case, str(row["patient"]), str(label), str(row["split"]), int(row["width"]), int(row["height"]),
                    float(row["spacing_mm"]), bool(row["synthetic"]), str(row["digest"]), groups, detections,
-                   tuple(replace(r, found_by=_finder(r, detections)) for r in references),
+                   tuple(_sought(r, detections, wanted) for r in references),
                    tuple((str(r.target), float(r.score)) for r in found[found["x0"].isna()].itertuples()))
 
 
@@ -121,6 +132,11 @@ def _matched(found: Found, references: tuple[Reference, ...]) -> Found:
         return replace(found, overlap=best)
     hit = max(holding, key=lambda r: iou(found.edges, r.edges))
     return replace(found, hit=hit.name, same_class=hit.label == found.label, overlap=best)
+
+
+def _sought(reference: Reference, detections: tuple[Found, ...], wanted: bool) -> Reference:
+    finder = _finder(reference, detections)
+    return replace(reference, found_by=finder, missed=wanted and not finder)
 
 
 def _finder(reference: Reference, detections: tuple[Found, ...]) -> str:

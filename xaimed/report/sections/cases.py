@@ -118,7 +118,7 @@ def _named(run: Run) -> bool:
 
 def _counted(read: Reading) -> tuple[Cell, ...]:
     return (str(len(read.references)), str(sum(r.found_by != "" for r in read.references)),
-            str(sum(d.above and not d.hit for d in read.detections)))
+            str(sum(d.false for d in read.detections)))
 
 
 def _score_columns(classes: tuple[str, ...]) -> tuple[Column, ...]:

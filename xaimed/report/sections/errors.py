@@ -112,8 +112,8 @@ def _panel(run: Run, case: str) -> Panel | None:
         return None
     marks = [(r.edges, (255, 0, 255)) for r in read.references] + [
         (d.edges, (0, 160, 0)) for d in read.detections if d.above]
-    missed = sum(not r.found_by for r in read.references)
-    alarms = sum(d.above and not d.hit for d in read.detections)
+    missed = sum(r.missed for r in read.references)
+    alarms = sum(d.false for d in read.detections)
     boxed, scores = bool(read.references or read.detections), [f"{name} {number(s)}" for name, s in read.classes[:3]]
     said = f"{missed} missed, {alarms} false alarms" if boxed else ", ".join(scores)
     told = f"reference {read.label}; {said}"
