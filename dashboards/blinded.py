@@ -20,6 +20,7 @@ from dashboards.parts import Key
 from dashboards.shelf import stamp
 from xaimed.mapfile import MapEntry
 from xaimed.metrics.axis import CONTROLS
+from xaimed.plural import plural
 from xaimed.reading import Exam, Stage
 from xaimed.store import Run
 from xaimed.viz import wording, worklist
@@ -193,7 +194,7 @@ def told(run: Run, desk: Desk, shown: dict[str, MapEntry]) -> list[str]:
              if len(best) else "The model gives no score here."]
     found = int((rows["score"][boxed] >= point).sum())
     if boxed.any() or _marks_at_all(run):
-        lines.append(f"It marks {found} place{'s' * (found != 1)} (green boxes), from a score of {point:.2f} on."
+        lines.append(f"It marks {plural(found, 'place')} (green boxes), from a score of {point:.2f} on."
                      if found else f"The model marks nothing here: no score of a place reaches {point:.2f}.")
     return [*lines, _map_line(run, shown)]
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
+from xaimed.plural import plural
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -326,7 +327,7 @@ def proportion(name: str, hits: Array, trials: Array, patients: Sequence[str], d
         how = draws.text
         if low == high:
             low, high = wilson(min(value, 1.0) * clusters, clusters)
-            how = f"Wilson on {clusters} patient{'s' * (clusters != 1)}"
+            how = f"Wilson on {plural(clusters, 'patient')}"
     return Estimate(name, value, low, high, numerator=top, denominator=bottom, interval=how)
 
 

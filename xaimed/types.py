@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.errors import InputError
+from xaimed.plural import plural
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -203,7 +204,7 @@ class Attribution:
         shown = [f"{case}/{target} {' x '.join(map(str, one.shape))}" for case, target, one
                  in zip(self.cases[:4], self.targets[:4], self.maps[:4], strict=True)]
         noted = sum(bool(note) for note in self.notes)
-        return (f"<Attribution {self.caption or self.method}, {len(self)} map{'' if len(self) == 1 else 's'}"
+        return (f"<Attribution {self.caption or self.method}, {plural(len(self), 'map')}"
                 f"{': ' if shown else ''}{', '.join(shown)}{', ...' if len(self) > 4 else ''}"
                 f"{f'; {noted} with a note' if noted else ''}>")
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xaimed.errors import InputError
+from xaimed.plural import plural
 from xaimed.stats import Array, Bools
 
 LEAST_READERS = 2
@@ -88,7 +89,7 @@ def too_few(readers: int, truth: Bools, patients: Sequence[str]) -> str:
     counts = len(ill), len(well)
     if readers >= LEAST_READERS and min(counts) >= LEAST_CASES:
         return ""
-    return (f"NOT ASSESSED: {readers} reader{'s' * (readers != 1)}, {counts[0]} patients with the finding and "
+    return (f"NOT ASSESSED: {plural(readers, 'reader')}, {counts[0]} patients with the finding and "
             f"{counts[1]} without; an interval needs {LEAST_READERS} readers and {LEAST_CASES} patients of each kind")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from xaimed.paper.audit import DERIVED, Matrix, PaperAudit
 from xaimed.paper.figures import AUC, Figure
+from xaimed.plural import plural
 
 OUTCOMES = ("contradiction", "question", "fits")
 
@@ -14,7 +15,7 @@ def verdict(audit: PaperAudit) -> str:
     """One line: whether the numbers contradict each other."""
     counted = {name: sum(r.outcome == name for r in audit.remarks) for name in OUTCOMES}
     word = "CONTRADICTED" if audit.contradicted else "CONSISTENT" if not counted["question"] else "OPEN QUESTIONS"
-    return f"{word}: {_count(counted['contradiction'], 'contradiction')}, {_count(counted['question'], 'question')}"
+    return f"{word}: {plural(counted['contradiction'], 'contradiction')}, {plural(counted['question'], 'question')}"
 
 
 def told(audit: PaperAudit) -> str:
@@ -67,7 +68,3 @@ def _list(matrix: Matrix) -> list[int]:
 
 def _finite(value: float) -> float | None:
     return value if value == value else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
