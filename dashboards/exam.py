@@ -51,12 +51,8 @@ def no_map(run: Run, case: str) -> str:
     """Why a case without a map has none, short enough to stand under an image."""
     table = shell.listed(str(run.path), stamp(run.path))
     row = table[table["case"] == case].iloc[0]
-    if row["missed"]:
-        return f"No map here: none was made for the missed lesion{'' if row['missed'] == 1 else 's'}."
-    detects = run.meta.get("model", {}).get("task") == "detection"
-    if detects and not row["score"] >= worklist.operating_point(run):
-        return "No map here: nothing at or above the operating point, nothing missed."
-    return "No map here: this audit made none for this case."
+    found = bool(row["score"] >= worklist.operating_point(run))
+    return f"No map here: {marks.no_map(run, case, found, int(row['missed']))}."
 
 
 def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:

@@ -21,6 +21,8 @@ METHODS = ("grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap")
 GATE = {"grad_cam": 1.0, "integrated_gradients": 1.0, "gradient_shap": 0.0, "kernel_shap": float("nan")}
 SHAPE = (320, 240)
 PLAN = """seed = 0
+
+[explaining]
 methods = ["grad_cam", "integrated_gradients", "gradient_shap", "kernel_shap"]
 
 [[criteria]]

@@ -103,5 +103,5 @@ def test_it_stands_in_the_pdf(run: Run) -> None:
     feedback.give(run, replace(SAID, comment="#strong[no] $x$ _y_ " + "long" * 60))
     (path,) = write_reports(run, [])
     with pikepdf.open(path) as document, document.open_outline() as outline:
-        assert "Feedback of readers" in [item.title for item in outline.root] + [
+        assert "14.1 Feedback of readers" in [item.title for item in outline.root] + [
             child.title for item in outline.root for child in item.children]

@@ -64,3 +64,16 @@ def test_a_detection_is_false_only_where_the_places_of_lesions_are_known(label: 
     (box,) = marks.boxes(cast(Run, tables), "a", ())
     assert box.kind == kind
     assert ("false positive" in box.shown) == (kind == "false")
+
+
+@pytest.mark.parametrize(("explaining", "detected", "missed", "words"), [
+    ({}, True, 1, "names no attribution method"),
+    ({"methods": ["grad_cam"]}, False, 0, "nothing at or above the operating point, nothing missed"),
+    ({"methods": ["grad_cam"], "cases": 2}, True, 0, "explains 2 of 4 cases"),
+    ({"methods": ["grad_cam"]}, False, 1, "none was made for the missed lesion"),
+    ({"methods": ["grad_cam"]}, True, 2, "none was made for the missed lesions"),
+    ({"methods": ["grad_cam"]}, True, 0, "none was made")])
+def test_why_there_is_no_map(explaining: dict[str, object], detected: bool, missed: int, words: str) -> None:
+    bare = SimpleNamespace(plan={"explaining": explaining}, meta={"model": {"task": "detection"}},
+                           cases=pd.DataFrame({"case": ["a", "b", "c", "d"]}))
+    assert words in marks.no_map(cast(Run, bare), "b", detected, missed)

@@ -98,13 +98,19 @@ def run(options: argparse.Namespace) -> int:
     for module in ("streamlit", "plotly"):
         optional.need(module, "dashboard", "to open the dashboard")
     place = _place(options)
-    with _stopped_by_signals(), _server(runs, place) as server:
-        _wait(server, place)
-        address = f"http://{_shown(place.host)}:{place.port}"
-        print(f"Dashboard of {runs} at {address} (Ctrl-C stops it)", flush=True)
-        if not options.no_browser:
-            webbrowser.open(address)
-        return _serve(server)
+    with _stopped_by_signals():
+        try:
+            with _server(runs, place) as server:
+                _wait(server, place)
+                address = f"http://{_shown(place.host)}:{place.port}"
+                print(f"Dashboard of {runs} at {address} (Ctrl-C stops it)", flush=True)
+                if not options.no_browser:
+                    webbrowser.open(address)
+                code = server.wait()
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
+            return 0
+    raise InputError(f"the dashboard's server ended by itself with code {code}; see the lines above")
 
 
 def _place(options: argparse.Namespace) -> Place:
@@ -232,15 +238,6 @@ def _healthy(place: Place) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _serve(server: subprocess.Popen[bytes]) -> int:
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-        return 0
-    raise InputError(f"the dashboard's server ended by itself with code {code}; see the lines above")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
 from xaimed.report.wording import compact, given, listed, number, percent
 from xaimed.run import Run
-from xaimed.viz.marks import is_missed
+from xaimed.viz.marks import is_missed, no_map
 from xaimed.viz.names import pretty
 
 COMPLETE = 0.01
@@ -100,7 +100,7 @@ def _explanations(shown: Shown) -> list[Block]:
     if shown.view is None:
         return [Text(f"{NOT_ASSESSED}: {NO_PICTURE[0].lower()}{NO_PICTURE[1:]}")]
     if not shown.entries:
-        return [Text("No attribution map: no detection at or above the operating point and no missed lesion.")]
+        return [Text(f"No attribution map: {no_map(shown.run, shown.reading.case, *shown.reading.outcome)}.")]
     maps = [[entry for entry in shown.entries if entry.target == target]
             for target in dict.fromkeys(entry.target for entry in shown.entries)]
     if len(maps) > 2:

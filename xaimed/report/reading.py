@@ -70,6 +70,11 @@ class Reading:
     references: tuple[Reference, ...]
     classes: tuple[tuple[str, float], ...]
 
+    @property
+    def outcome(self) -> tuple[bool, int]:
+        """Whether a box reaches the operating point, and how many lesions were missed."""
+        return any(d.above for d in self.detections), sum(r.missed for r in self.references)
+
 
 def operating_point(run: Run) -> float:
     """The score from which a detection counts; 0.5 where the run does not say."""

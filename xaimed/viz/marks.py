@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from xaimed.mapfile import MapEntry
+from xaimed.probes.schedule import spread
 from xaimed.viz.overlay import Kind
 from xaimed.viz.worklist import operating_point, unmatched
 
@@ -82,6 +83,22 @@ def _without_lesion(run: Run, case: str) -> bool:
 def is_missed(entry: MapEntry) -> bool:
     """Whether the map explains a missed lesion: a reference box that the model did not report."""
     return entry.box is not None and entry.target[:1] == "m" and entry.target[1:].isdigit()
+
+
+def no_map(run: Run, case: str, detected: bool, missed: int) -> str:
+    """Why a case has no map, in a few words that begin small.
+
+    detected: whether a box reaches the operating point. missed: the lesions that none found.
+    """
+    explaining = run.plan.get("explaining", {})
+    if not explaining.get("methods"):
+        return "the plan of this audit names no attribution method"
+    if run.meta.get("model", {}).get("task") == "detection" and not detected and not missed:
+        return "nothing at or above the operating point, nothing missed"
+    count = int(explaining.get("cases", 0))
+    if case not in spread([str(name) for name in run.cases["case"]], count):
+        return f"the plan explains {count} of {len(run.cases)} cases, evenly spread, and not this one"
+    return f"none was made for the missed {'lesion' if missed == 1 else 'lesions'}" if missed else "none was made"
 
 
 def _edges(row: pd.Series[float]) -> tuple[float, float, float, float]:
