@@ -16,6 +16,7 @@ import streamlit as st
 
 from dashboards import exam, parts, viewer
 from dashboards.exam import Told
+from dashboards.openstudy import GIVEN, KEY
 from dashboards.parts import Key
 from dashboards.shelf import stamp
 from xaimed.mapfile import MapEntry
@@ -27,8 +28,6 @@ from xaimed.viz import wording, worklist
 from xaimed.viz.charts import plain_name
 from xaimed.viz.hanging import Hung, hanging
 
-KEY = "reading"
-GIVEN = "study_given"
 DETECTION = re.compile(r"d\d+")
 GONE = "This view cannot be shown."
 

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 def numbers(name: str, table: pd.DataFrame | Callable[[], pd.DataFrame], label: str = "Data (CSV)") -> None:
     """A button that gives the table as CSV, in which no text is a formula; a large one is made when asked for."""
     st.download_button(label, data=lambda: scores_csv(table() if callable(table) else table),
-                       file_name=f"{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore", type="tertiary")
+                       file_name=_file(name, "csv"), mime="text/csv", key=f"csv-{name}", on_click="ignore",
+                       type="tertiary")
+
+
+def _file(name: str, kind: str) -> str:
+    """The name of the file, with that of the run that is shown before it."""
+    return "-".join(filter(None, (str(st.session_state.get("run_name", "")), f"{name}.{kind}")))
 
 
 def drawing(name: str, run: Run, draw: Callable[[Run], Figure]) -> None:
     """A button that gives the figure as the PDF report draws it."""
-    st.download_button("As in the report (SVG)", data=lambda: figures.svg(draw(run)), file_name=f"{name}.svg",
+    st.download_button("As in the report (SVG)", data=lambda: figures.svg(draw(run)), file_name=_file(name, "svg"),
                        mime="image/svg+xml", key=f"svg-{name}", on_click="ignore", type="tertiary")
 
 

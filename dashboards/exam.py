@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 import streamlit as st
 
-from dashboards import faults, shell
+from dashboards import answered, faults, shell
 from dashboards.shelf import stamp
 from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
+from xaimed.metrics.axis import CONTROLS
 from xaimed.store import Run
-from xaimed.viz import marks, wording, worklist
+from xaimed.viz import marks, wording
 from xaimed.viz.charts import plain_name
 from xaimed.viz.hanging import Hung, hanging
 
@@ -40,10 +41,14 @@ def views_of(path: str, at: int, case: str) -> list[Told]:
 def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:
     row = run.cases[run.cases["case"] == hung.case].iloc[0]
     entries, problem = _entries(run, hung.case)
-    drawn = [{**asdict(box), "shown": box.shown, "spoken": box.spoken} for box in marks.boxes(run, hung.case, entries)]
+    edges = [] if problem else answered.outlines(run, hung.case)
+    # Boxes around the parts of a mask say less than its edge.
+    drawn = [{**asdict(box), "shown": box.shown, "spoken": box.spoken}
+             for box in ([] if edges else marks.boxes(run, hung.case, entries))]
     return {"case": hung.case, "title": hung.title, "side": hung.side, "width": int(row["width"]),
             "height": int(row["height"]), "spacing": spacing(row), "boxes": drawn, "problem": problem,
-            "nothing": no_map(run, hung.case), "targets": _targets(entries),
+            "outlines": edges, "absent": absent(run, hung.case, entries),
+            "nothing": no_map(run, hung.case), "targets": _targets(run, hung.case, entries),
             "maps": [_map(entry, gates) for entry in entries]}
 
 
@@ -51,8 +56,15 @@ def no_map(run: Run, case: str) -> str:
     """Why a case without a map has none, short enough to stand under an image."""
     table = shell.listed(str(run.path), stamp(run.path))
     row = table[table["case"] == case].iloc[0]
-    found = bool(row["score"] >= worklist.operating_point(run))
+    found = bool(row["detected"])
     return f"No map here: {marks.no_map(run, case, found, int(row['missed']))}."
+
+
+def absent(run: Run, case: str, entries: tuple[MapEntry, ...]) -> str:
+    """Why a method that was judged on a case has no pane beside the others; "" where each has one."""
+    judged = set(run.scores.loc[run.scores["case"] == case, "method"]) & set(CONTROLS)
+    gone = sorted(judged - {entry.method for entry in entries}) if entries else []
+    return f"No pane of {' and '.join(map(plain_name, gone))}: a control that was measured, not kept." if gone else ""
 
 
 def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:
@@ -62,15 +74,16 @@ def _entries(run: Run, case: str) -> tuple[tuple[MapEntry, ...], str]:
         return (), told(error)
 
 
-def _targets(entries: tuple[MapEntry, ...]) -> list[Told]:
+def _targets(run: Run, case: str, entries: tuple[MapEntry, ...]) -> list[Told]:
     first = {entry.target: entry for entry in reversed(entries)}
-    return [{"target": name, "text": target_text(first[name]),
+    return [{"target": name, "text": target_words(run, case, first[name]),
              "brief": _brief(first[name])} for name in sorted(first)]
 
 
 def _map(entry: MapEntry, gates: dict[str, str]) -> Told:
     gate = gates.get(entry.method, "")
-    return {"target": entry.target, "method": entry.method, "name": plain_name(entry.method),
+    control = " (control)" if entry.method in CONTROLS else ""
+    return {"target": entry.target, "method": entry.method, "name": plain_name(entry.method) + control,
             "failed": gate == "fail", "warning": wording.warning(entry.method, gate, entry.note)}
 
 
@@ -84,10 +97,16 @@ def target_text(entry: MapEntry) -> str:
     """What a target is, in words with its score."""
     score = f" {entry.score:.2f}" if math.isfinite(entry.score) else ""
     if marks.is_missed(entry):
-        return f"missed lesion: {entry.label} (score there{score or ' not known'})"
+        return f"missed lesion: {entry.label}"
     if entry.box is None:
         return f"class {entry.target}{score}"
     return f"detection {entry.target}: {entry.label}{score}"
+
+
+def target_words(run: Run, case: str, entry: MapEntry) -> str:
+    """What a target is, in words with its score; for a missed lesion what the model said there."""
+    there = f" ({marks.missed_at(run, case, entry)})" if marks.is_missed(entry) else ""
+    return target_text(entry) + there
 
 
 def _brief(entry: MapEntry) -> str:

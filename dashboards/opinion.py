@@ -12,21 +12,40 @@ from xaimed.feedback import VERDICTS, Opinion
 from xaimed.store import Run
 from xaimed.viz.charts import plain_name
 
-GIVEN, TOLD = "opinions_given", "opinion_told"  # of the session: how many were recorded; what became of the last
+# Of the session: how many were recorded; what became of the last; where the form stands; what was left unrecorded.
+GIVEN, TOLD, DRAFT, LEFT = "opinions_given", "opinion_told", "opinion_draft", "opinion_left"
 
 
-def ask(run: Run, shown: Choice) -> None:
-    """The form, empty for each new case, target and method and after each record; under it what readers said."""
+def ask(run: Run, shown: Choice, what: str) -> None:
+    """The form, empty for each new case, target and method and after each record; under it what readers said.
+
+    what: what the opinion is of, in words.
+    """
     place = _place(run, shown)
-    with st.form("opinion", border=True):
-        st.radio(f"Your opinion of {_what(shown)}", VERDICTS, index=None, key=f"verdict {place}", horizontal=True)
+    _left(place, f"{what} in {shown.case}")
+    # No form: what stands in one is not known here until it is sent, so it would be lost without a word.
+    with st.container(border=True):
+        st.radio(f"Your opinion of {shell.plain(what)}", VERDICTS, index=None, key=f"verdict {place}", horizontal=True)
         st.text_area("Comment", key=f"comment {place}", max_chars=feedback.LONGEST["comment"], height=68,
                      help="It is kept for good and stands in the report: no names of patients.")
         if not login.person():
             st.text_input("Your name or code", key="reader", max_chars=feedback.LONGEST["reader"])
-        st.form_submit_button("Record", on_click=_record, args=(run, shown))
+        st.button("Record", on_click=_record, args=(run, shown, what))
     _answer(place)
     _said(run, shown)
+
+
+def _left(place: str, what: str) -> None:
+    """Say what the reader left without recording it, once another case, target or method is shown."""
+    before, of = st.session_state.get(DRAFT) or ("", "")
+    if before and before != place:
+        verdict, comment = (st.session_state.get(f"{name} {before}") for name in ("verdict", "comment"))
+        words = [*([verdict] if verdict else []), *([f"\u201c{comment}\u201d"] if comment else [])]
+        st.session_state[LEFT] = (place, f"Not recorded: {', '.join(words)}, of {of}.") if words else None
+    st.session_state[DRAFT] = (place, what)
+    at, text = st.session_state.get(LEFT) or ("", "")
+    if at == place:
+        st.warning(shell.plain(text))
 
 
 def _place(run: Run, shown: Choice) -> str:
@@ -34,13 +53,7 @@ def _place(run: Run, shown: Choice) -> str:
     return " ".join((run.path.name, shown.case, shown.target, shown.method, str(st.session_state.get(GIVEN, 0))))
 
 
-def _what(shown: Choice) -> str:
-    if not shown.method:
-        return "what the model says of this case"
-    return f"the map of {plain_name(shown.method)} for {shown.target}"
-
-
-def _record(run: Run, shown: Choice) -> None:
+def _record(run: Run, shown: Choice, what: str) -> None:
     """Record what stands in the form of the case that was on the screen when the reader sent it."""
     place = _place(run, shown)
     verdict, comment = (str(st.session_state.get(f"{name} {place}") or "") for name in ("verdict", "comment"))
@@ -53,9 +66,10 @@ def _record(run: Run, shown: Choice) -> None:
     except XaimedError as error:
         st.session_state[TOLD] = (place, False, f"Nothing recorded: {faults.told(error)}")
         return
+    st.session_state[DRAFT] = st.session_state[LEFT] = None
     st.session_state[GIVEN] = int(st.session_state.get(GIVEN, 0)) + 1
     said = f"{verdict}, with your comment" if comment.strip() else verdict
-    told = f"Recorded: {said}, for {_what(shown)} in {shown.case}, by {reader.strip()}."
+    told = f"Recorded: {said}, for {what} in {shown.case}, by {reader.strip()}."
     st.session_state[TOLD] = (_place(run, shown), True, told)
 
 

@@ -84,10 +84,11 @@ def _checked(path: Path) -> Found:
         state = _state(partial)
         text = {WRITTEN: WRITING, CUT: CUT_OFF}.get(state, UNKNOWN)
         return Found(path.name, path, text.format(cases=_stored(partial), age=_age(partial)), state or CLOSED)
-    return _looked_at(path, tuple(_trace(path / name) for name in ("run.json", *FILES)))
+    return _looked_at(path, tuple(trace(path / name) for name in ("run.json", *FILES)))
 
 
-def _trace(file: Path) -> tuple[int, int]:
+def trace(file: Path) -> tuple[int, int]:
+    """When a file was last written, in nanoseconds, and its size; -1 for one that is not there."""
     try:
         found = file.stat()
     except OSError:
@@ -134,7 +135,7 @@ def _stored(partial: Path) -> str:
 
 def _age(partial: Path) -> str:
     """How long ago the last file was written: "5 seconds", "3 hours"."""
-    seconds = max(0.0, time.time() - max((_trace(place)[0] / 1e9 for place in (
+    seconds = max(0.0, time.time() - max((trace(place)[0] / 1e9 for place in (
         partial, partial / "parts", partial / "log.jsonl", partial / "run.json")), default=0.0))
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:

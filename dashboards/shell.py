@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboards import faults, login, visits
+from dashboards import altered, faults, login, openstudy, visits
 from dashboards.shelf import NOT_A_RUN, Found, found_runs, other_folders, stamp
 from xaimed import feedback
 from xaimed.errors import XaimedError
@@ -35,6 +35,7 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem 1.4rem 1.5rem 1.4rem; }
 [data-testid="stCaptionContainer"] { line-height: 1.35; opacity: 0.82 !important; }
 button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !important; font-weight: 600; }
+a:focus-visible { outline: 2px solid currentColor !important; outline-offset: 2px; }
 .st-key-steps { flex-wrap: nowrap; } .st-key-steps > [data-testid="stElementContainer"]:last-child { min-width: 0; }
 div:has(> .st-key-worklist_place) { flex: 0 0 max(330px, 100vh - 310px) !important; }
 div:has(> .st-key-findings) { flex: 0 0 max(420px, 100vh - 430px) !important; }
@@ -57,13 +58,16 @@ def route() -> None:
         page.run()
 
 
-def _keep_choices() -> None:
+def _keep_choices(page: str) -> None:
     """Bring back the choices of a page that the reader left; Streamlit forgets them with the page."""
+    turned = st.session_state.get("page_shown") != page
+    st.session_state["page_shown"] = page
     kept: dict[str, object] = st.session_state.setdefault("choices", {})
     kept |= {str(name): st.session_state[name] for name in st.session_state
              if name in KEPT or str(name).startswith("group_")}
     for name, value in kept.items():
-        if name not in st.session_state:
+        # On another page they are written anew: what stood there before the reader's choice would come back.
+        if turned or name not in st.session_state:
             st.session_state[name] = value
 
 
@@ -87,11 +91,15 @@ def show(page: Callable[[Run], None]) -> None:
         st.rerun()
     if not login.admitted():
         return
-    _keep_choices()
+    _keep_choices(page.__name__)
     run = chosen_run()
     if run is None:
         return
+    if not openstudy.may_show(run, page.__name__):
+        return
     visits.note(run, page.__name__)
+    if changed := altered.told(run):
+        st.warning(plain(changed))
     try:
         page(run)
     except XaimedError as error:

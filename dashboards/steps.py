@@ -12,8 +12,9 @@ from dashboards import shell
 from dashboards.shelf import stamp
 from xaimed.store import Run
 from xaimed.types import NAME
-from xaimed.viz import worklist
+from xaimed.viz import first_measure, wording, worklist
 from xaimed.viz.hanging import hanging
+from xaimed.viz.names import pretty
 
 
 def chosen(run: Run) -> str:
@@ -104,9 +105,18 @@ def _told(run: Run, name: str, place: str) -> None:
     own = run.cases[run.cases["case"] == name].iloc[0]
     groups = [f"{column.removeprefix('group_')} {own[column]}" for column in own.index
               if column.startswith("group_") and pd.notna(own[column])]
-    facts = [_score(row), f"reference {own['label']}" if pd.notna(own["label"]) else "no reference", *groups,
+    facts = [*_answer(run, row), f"reference {own['label']}" if pd.notna(own["label"]) else "no reference", *groups,
              *_size(own), place]
-    st.markdown(f"**{shell.plain(name)}** · **{shell.plain(str(row['outcome']))}** · {shell.plain(' · '.join(facts))}")
+    st.markdown(f"**{shell.plain(name)}** · **{shell.plain(facts[0])}** · {' · '.join(map(shell.plain, facts[1:]))}")
+
+
+def _answer(run: Run, row: pd.Series[float]) -> list[str]:
+    """What happened and the score; of an answer in pixels its first measure."""
+    measure = first_measure.name_of(run)
+    if not measure:
+        return [str(row["outcome"]), _score(row)]
+    value = f"{row[measure]:.2f} {first_measure.unit(run, measure)}".strip()
+    return [f"{pretty(measure)} {value if math.isfinite(row[measure]) else wording.MISSING}"]
 
 
 def _score(row: pd.Series[float]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboards import exam, parts
+from dashboards import answered, exam, parts
 from dashboards.exam import Choice, Told
 from dashboards.parts import Key
 from dashboards.shelf import stamp
@@ -65,8 +65,14 @@ def colours() -> dict[str, str]:
             for kind in ("signed", "positive", "cividis")}
 
 
-@st.fragment
 def show(run: Run, choice: Choice) -> None:
+    """Draw the viewer; above it the answer of a model that answers in pixels."""
+    answered.show(run, choice.case)
+    _viewer(run, choice)
+
+
+@st.fragment
+def _viewer(run: Run, choice: Choice) -> None:
     """Draw the viewer and answer what it asks for; a box chosen in it becomes the choice of the page."""
     if st.session_state.pop("picked_anew", False):
         st.rerun(scope="app")

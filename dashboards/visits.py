@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import login
+from dashboards import login, openstudy
 from xaimed import feedback
 from xaimed.errors import XaimedError
 from xaimed.store import Run
@@ -18,7 +18,7 @@ def note(run: Run, page: str, case: str = "") -> None:
     if (page == "case" and not case) or st.session_state.get("seen") == here:
         return
     st.session_state["seen"] = here
-    facts = {"run": run.path.name, "page": page, "case": case, "reader": login.person()}
+    facts = {"run": run.path.name, "page": page, "case": case, "reader": openstudy.reader() or login.person()}
     try:
         feedback.journal_of(run).append(KIND, feedback.model_of(run), facts)
     except XaimedError:

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from tests.table_runs import BOXES, MARKS, TRUTH, table_run
 from xaimed.comparing import RunComparison, compare_runs
 from xaimed.errors import InputError
 from xaimed.run import Run
+from xaimed.stats import Estimate
 from xaimed.unanswered import INTENDED
 
 CASES = "abcdefghij"
@@ -65,7 +67,7 @@ def test_the_same_run_twice_shows_nothing_and_says_that_it_is_one_model(runs: tu
     assert "same score to every image" in same.main.interval
     assert "both runs are of the same model" in same.verdict
     brier = next(e for e in same.estimates if e.name.startswith("difference in Brier"))
-    assert (math.isnan(brier.low), brier.interval.startswith("not defined")) == (True, True)
+    assert (math.isnan(brier.low), brier.interval.startswith("none: 7 patients")) == (True, True)
     assert all(e.value == 0 for e in same.estimates if e.name.startswith("difference"))
     assert same.settings == {}
 
@@ -178,3 +180,20 @@ def test_maps_that_did_not_change_agree_fully(tmp_path: Path) -> None:
     agreed = [e for e in same.estimates if e.group.startswith("method=")]
     assert {e.group for e in agreed} == {f"method={d.method}" for d in same.drift}
     assert all(e.value == pytest.approx(1.0) for e in agreed if not math.isnan(e.value))
+
+
+def test_what_is_worse_is_named_apart_by_how_missing_outputs_count_and_with_the_number_of_intervals(
+        found: RunComparison) -> None:
+    worse = Estimate("difference in image AUC 1: new - earlier", -0.2, -0.3, -0.1, rule="p by DeLong")
+    both = replace(found, estimates=(worse, replace(worse, rule=f"p by DeLong; {INTENDED}")))
+    assert both.verdict.endswith(
+        "shown to be worse in: image AUC 1, image AUC 1 by intention to diagnose (2 differences, each with its own "
+        "95 % interval and without correction for their number)")
+    assert both.to_json()["multiplicity"] == both.multiplicity
+    assert replace(found, estimates=(worse,)).multiplicity == ""
+
+
+def test_a_difference_of_shares_names_the_discordant_images(found: RunComparison) -> None:
+    rules = {e.name: e.rule for e in found.estimates}
+    assert "; 2 right by the first alone, 1 by the other alone" in rules["difference in sensitivity: new - earlier"]
+    assert "; 1 right by the first alone, 0 by the other alone" in rules["difference in specificity: new - earlier"]

@@ -9,14 +9,15 @@ import pytest
 
 from xaimed.content import folder
 from xaimed.errors import NotFound, PlanError
+from xaimed.foresight import check_parameters
 from xaimed.plan import Ladder, Plan, open_plan, plan_for, plan_of, plan_text, positive_of
 
 
 def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
-    plan = plan_of({"name": "mine", "judging": {"resamples": 7, "prevalence": 0.008}})
+    plan = plan_of({"name": "mine", "judging": {"resamples": 70, "prevalence": 0.008}})
     table = tomllib.loads(plan_text(plan))
     assert plan_of(table) == plan
-    assert table["judging"] == {"hit_rules": ["centre in box", "IoU >= 0.2", "IoU >= 0.5"], "resamples": 7,
+    assert table["judging"] == {"hit_rules": ["centre in box", "IoU >= 0.2", "IoU >= 0.5"], "resamples": 70,
                                 "positive": "", "smallest_cell": 10, "prevalence": 0.008}
     assert table["explaining"]["gate_scenes"] == Plan().explaining.gate_scenes
 
@@ -36,6 +37,17 @@ def test_the_plans_that_come_with_xaimed_open_by_name(path: Path) -> None:
     ({"judging": {"prevalence": 1.5}}, ["judging.prevalence = 1.5", "between 0 and 1"]),
     ({"judging": {"margin": "small"}}, ["judging.margin = 'small'"]),
     ({"seed": "one"}, ["plan.seed = 'one'", "expected int"]),
+    ({"seed": -1}, ["seed = -1", "from 0 to"]), ({"seed": 2**32}, ["expected a whole number from 0 to 4294967295"]),
+    ({"judging": {"resamples": 1}}, ["judging.resamples = 1", "20 or more"]),
+    ({"judging": {"smallest_cell": -3}}, ["judging.smallest_cell = -3", "1 or more"]),
+    ({"judging": {"hit_rules": ["IoU >= 0.3x"]}}, ["judging.hit_rules", "'IoU >= 0.3x'", "IoU >= 0.2"]),
+    ({"explaining": {"cases": -1}}, ["explaining.cases = -1", "0 or more"]),
+    ({"explaining": {"methods": ["grad_kam"]}}, ["explaining.methods", "did you mean 'grad_cam'"]),
+    ({"explaining": {"parameters": {"grad_kam": {}}}}, ["explaining.parameters", "did you mean 'grad_cam'"]),
+    ({"explaining": {"metric_parameters": {"deletoin": {}}}}, ["did you mean 'deletion'"]),
+    ({"explaining": {"metrics": ["deletoin"]}}, ["explaining.metrics", "'deletoin'", "did you mean 'deletion'"]),
+    ({"explaining": {"metrics": ["deletion"], "metric_parameters": {"deletion": {"step": 4}}}},
+     ["did you mean 'steps'"]),
     ({"criteria": [{"name": "AUC"}]}, ["expected name, at_least"]),
     ({"criteria": [{"name": "AUC", "at_least": 0.5, "above": 1}]}, ["'above'"]),
     ({"criteria": [{"name": "AUC", "at_least": "much"}]}, ["at_least is 'much'", "expected a number"]),
@@ -106,3 +118,12 @@ def test_the_ladder_of_a_plan_is_read_and_written() -> None:
     assert plan_of({}).ladder == Ladder()
     with pytest.raises(PlanError, match="key in ladder"):
         plan_of({"ladder": {"primry": "occlusion"}})
+
+
+def test_a_parameter_that_a_method_does_not_have_is_refused_with_those_that_it_has() -> None:
+    plan = plan_of({"explaining": {"parameters": {"kernel_shap": {"region": 4}}}})
+    with pytest.raises(PlanError, match=r"explaining.parameters.kernel_shap: unknown parameter 'region'; did you mean "
+                                        r"'regions'\? known: .*evaluations"):
+        check_parameters(plan)
+    for path in sorted(folder("audits").glob("*.toml")):
+        check_parameters(open_plan(path.stem))

@@ -101,11 +101,42 @@ def test_what_cannot_be_read_is_noted_and_does_not_come_again(run: Run) -> None:
 
 
 def test_the_study_that_was_last_read_in_is_known(run: Run) -> None:
-    assert reading.begun(run) is None
+    assert reading.begun(run) == {}
     for seed, most in ((3, MOST), (5, 4)):
         study = Study("a", seed, most)
         reading.record(run, study, Reading(names(study, run)[0], "without", 50, 1))
-    assert reading.begun(run) == (5, 4)
+    assert reading.begun(run) == {(3, MOST): {"a"}, (5, 4): {"a"}}
+    assert list(reading.begun(run))[-1] == (5, 4)
+    second = Study("b", 3, MOST)
+    reading.record(run, second, Reading(names(second, run)[0], "without", 50, 1))
+    assert list(reading.begun(run).items())[-1] == ((3, MOST), {"a", "b"})
+
+
+def test_pages_looked_at_before_the_last_answer_are_told(run: Run) -> None:
+    from xaimed.feedback import journal_of, model_of
+
+    study, other = Study("a", 3, MOST), Study("b", 3, MOST)
+    view = {"run": run.path.name, "page": "cases", "case": ""}
+    assert reading.looked(run, study) == {}
+    for one in (study, other):
+        for stage in reading.STAGES:
+            reading.record(run, one, Reading(names(one, run)[0], stage, 50, 1))
+    reading.refuse(run, study, "cases")
+    reading.leave(run, study)
+    for page, who in (("case", "a"), ("study", "a"), ("failures", "")):
+        journal_of(run).append("view", model_of(run), {**view, "page": page, "reader": who})
+    assert reading.looked(run, study) == {}, "what comes after the last answer changes none"
+    reading.record(run, study, Reading(names(study, run)[1], "without", 50, 1))
+    journal_of(run).append("view", model_of(run), {**view, "reader": "a"})
+    assert reading.looked(run, study) == {"a": (["case"], 1)}
+    assert reading.looked(run, Study("a", 4, MOST)) == {}
+    [left] = Journal(run.path.parent).lines("study left")
+    assert (left.facts["reader"], left.facts["seed"], left.facts["most"]) == ("a", 3, MOST)
+
+
+def test_no_name_is_said_in_plain_words() -> None:
+    with pytest.raises(InputError, match=r"^no name of a reader; expected 1 to 60 characters: type a name or a code$"):
+        Study("  ")
 
 
 def test_no_answer_out_of_range(run: Run) -> None:

@@ -15,7 +15,9 @@ from xaimed.reading import Reading, Study
 from xaimed.run import Run
 from xaimed.stats import Estimate, auc_rows
 
-GAIN = "difference in case AUC malignant: readers with the model - without"
+GAIN = "difference in case AUC malignant: readers with the model (measured) - readers alone"
+ALONE = "readers alone: mean of 2 readers' case AUC malignant"
+AIDED = "readers with the model (measured): mean of 2 readers' case AUC malignant"
 
 
 def answers(run: Run, study: Study, gain: float, gone: tuple[str, ...] = ()) -> None:
@@ -58,7 +60,9 @@ def test_the_gain_is_the_difference_of_the_mean_areas(tmp_path: Path) -> None:
     assert found[GAIN].value == pytest.approx(gap)
     assert -1 <= found[GAIN].low < gap < found[GAIN].high <= 1
     assert found[f"p ({GAIN})"].value < 0.05
-    assert found["mean of 2 readers' case AUC malignant"].value == pytest.approx(areas(table, "without", cases))
+    assert found[ALONE].value == pytest.approx(areas(table, "without", cases))
+    assert found[AIDED].value == pytest.approx(areas(table, "with", cases))
+    assert found[AIDED].low < found[AIDED].value < found[AIDED].high
     assert found["median seconds a case, without the model"].value == 4.0
     assert found["median seconds a case, with the model"].value == 2.0
     for e in found.values():
@@ -79,6 +83,25 @@ def test_a_study_of_two_readers_and_four_cases_shows_no_interval_and_no_p(tmp_pa
     assert len(judged) >= 5
 
 
+@pytest.mark.parametrize("patients", [12, 48])
+def test_each_row_says_whether_it_was_measured_or_computed_and_stands_once(tmp_path: Path, patients: int) -> None:
+    run = crowd_run(tmp_path / "crowd", patients)
+    for name in ("a", "bb"):
+        answers(run, Study(name, 3, patients), 40)
+    found = reading_results.results(run, Study("a", 3, patients), "malignant")
+    names = [e.name for e in found]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert "a reader with" not in name
+        assert any(word in name for word in ("readers alone", "(measured)", "(computed)", "median seconds")), name
+    for e in found:
+        assert "p by" not in e.rule or any(f"p ({e.name})" == name for name in names), e
+    model = str(run.meta["model"]["name"])
+    assert f"difference in case AUC malignant: {model} - readers alone" in names
+    assert "average of reader and model (computed): mean case AUC malignant" in names
+    assert "readers alone: case AUC malignant of their average score" in names
+
+
 def test_what_one_reader_could_not_read_is_left_out_for_all_and_counted(tmp_path: Path) -> None:
     run = crowd_run(tmp_path / "crowd", 12)
     gone = ("c000002", "c000005")
@@ -90,7 +113,7 @@ def test_what_one_reader_could_not_read_is_left_out_for_all_and_counted(tmp_path
     assert len(read) == 10
     found = named(run, Study("a", 3, 12))
     cases = sorted(exam.name for exam in read)
-    assert found["mean of 2 readers' case AUC malignant"].value == pytest.approx(areas(table, "without", cases))
+    assert found[ALONE].value == pytest.approx(areas(table, "without", cases))
     share = found["share of cases left out, as an image could not be read"]
     assert (share.numerator, share.denominator) == (2, 12)
     assert found["median seconds a case, without the model"].denominator == 20

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MLstatkit import Delong_test
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from xaimed.errors import InputError
 from xaimed.stats import (
+    FEW,
     Estimate,
     Resampling,
     Results,
@@ -26,6 +28,7 @@ from xaimed.stats import (
     auc_interval,
     cluster_bootstrap,
     delong_covariance,
+    mean_interval,
     obuchowski_variance,
     percentile,
     proportion,
@@ -261,7 +264,60 @@ def test_draws_of_many_patients_need_little_more_than_their_counts() -> None:
 
 
 def test_the_interval_of_draws_names_those_without_a_value() -> None:
-    draws = Resampling.of(["a", "b"], 4)
+    draws = Resampling.of([f"p{i}" for i in range(10)], 4)
     assert draws.interval(np.array([1.0, 2.0, 3.0, 4.0]))[2] == draws.text
     assert draws.interval(np.array([1.0, np.nan, 3.0, 4.0]))[2] == f"{draws.text}, 1 draws without a value left out"
     assert draws.interval(np.array([np.nan, np.nan, np.nan, 4.0]))[2] == "none: 3 of 4 draws of patients have no value"
+
+
+def test_few_patients_have_no_percentiles_of_draws() -> None:
+    low, _, how = Resampling.of([f"p{i}" for i in range(FEW - 1)], 4).interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert math.isnan(low)
+    assert how == "none: 9 patients, and a bootstrap of fewer than 10 is too narrow"
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+def test_the_bootstrap_of_few_patients_holds_the_mean_too_seldom_and_students_t_often_enough(count: int) -> None:
+    """The coverage of normal means: 95 % is asked; the percentiles hold less than 90 % of them."""
+    draw = np.random.default_rng(count)
+    samples, patients = draw.normal(size=(1000, count)), [f"p{i}" for i in range(count)]
+    draws = Resampling.of(patients, 200)
+    limits = np.array([mean_interval(sample, patients, draws)[:2] for sample in samples])
+    drawn = samples @ draws.counts.T / count
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=1)
+    assert ((low <= 0) & (high >= 0)).mean() < 0.90
+    assert ((limits[:, 0] <= 0) & (limits[:, 1] >= 0)).mean() == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_interval_of_a_mean_of_few_patients_is_that_of_scipy() -> None:
+    values, patients = np.array([0.2, 0.5, 0.9, math.nan]), ["a", "b", "c", "d"]
+    known = student.interval(0.95, 2, values[:3].mean(), sem(values[:3]))
+    found = mean_interval(values, patients, Resampling.of(patients, 20))
+    assert found[:2] == pytest.approx(known, abs=1e-4)
+    assert found[2] == "Student's t on 3 patients"
+    assert mean_interval(values, patients, Resampling.of(patients, 20), (0.0, 1.0))[:2] == (0.0, 1.0)
+
+
+def test_the_cases_of_a_patient_are_one_unit_of_a_mean() -> None:
+    """Doubling every patient's cases changes nothing."""
+    values, patients = np.array([0.2, 0.5, 0.9]), ["a", "b", "c"]
+    once = mean_interval(values, patients, Resampling.of(patients, 20))
+    twice = mean_interval(np.repeat(values, 2), [p for p in patients for _ in range(2)], Resampling.of(patients, 20))
+    assert twice[:2] == pytest.approx(once[:2])
+
+
+def test_values_that_are_all_alike_have_no_interval_but_as_shares() -> None:
+    patients, ones = list("abcdefghijkl"), np.ones(12)
+    assert math.isnan(mean_interval(ones, patients, Resampling.of(patients, 20))[0])
+    assert mean_interval(ones, patients, Resampling.of(patients, 20), (0.0, 1.0))[:2] == wilson(12, 12)
+
+
+def test_a_share_with_few_misses_has_wider_limits_than_one_with_fewer_and_not_narrower() -> None:
+    """38 lesions of 15 patients: of 38 hits the lower limit is above that of 37, as it has to be."""
+    patients = [f"p{i % 15}" for i in range(38)]
+    draws = Resampling.of(patients, 200)
+    every, one, ten = (proportion("x", (np.arange(38) >= lost).astype(float), np.ones(38), patients, draws)
+                       for lost in (0, 1, 10))
+    assert ten.low < one.low < every.low
+    assert (one.interval, every.interval) == ("Wilson on 15 patients", "Wilson on 15 patients")
+    assert ten.interval == draws.text

@@ -126,3 +126,25 @@ def test_a_changed_number_in_run_json_is_found_even_with_new_digests(run: Run) -
 def test_what_is_no_run_gives_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    (lambda folder: flip(folder / "run.json", 0), "run.json: its SHA-256"),
+    (lambda folder: (folder / "run.json").unlink(), "run.json: missing"),
+    (lambda folder: (folder / "scores.parquet").unlink(), "scores.parquet: missing"),
+    (lambda folder: flip(folder / "scores.parquet", 0), "scores.parquet: changed"),
+    (lambda folder: (folder / "notes.txt").write_text("mine"), "notes.txt: no file of a run"),
+    (lambda folder: flip(folder / "report.pdf", 0), "report.pdf: changed")])
+def test_what_was_a_run_is_changed_and_not_unreadable(run: Run, change: Callable[[Path], object], named: str,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    change(run.path)
+    assert main(["verify", str(run.path)]) == 1
+    assert named in capsys.readouterr().out
+
+
+def test_a_report_whose_first_byte_changed_is_changed_and_a_missing_one_is_told(
+        run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    flip(run.path / "report.pdf", 0)
+    assert main(["verify", str(run.path / "report.pdf")]) == 1
+    assert main(["verify", str(run.path / "reports.pdf")]) == 2
+    assert "no such file" in capsys.readouterr().err

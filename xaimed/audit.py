@@ -374,7 +374,7 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
             "manifest": manifest_digest(cases.dataset.rows), "selection": manifest_digest(cases.rows),
-            "warnings": list(cases.warnings)},
+            "warnings": list(cases.warnings), "people": cases.people},
         "xaimed": xaimed.__version__, "code": code_digest(),
         "methods": {method.name: settings_of(method) for method in methods_of(audit.plan)},
         "seeds": {"audit": audit.plan.seed}, "versions": versions(), "platform": platform.platform(terse=True),

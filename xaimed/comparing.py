@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,8 +18,8 @@ from xaimed.metrics.evidence import Evidence, evidence
 from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.operating import called_positive
 from xaimed.metrics.pixelwise import directions
-from xaimed.stats import Array, Estimate, Resampling, ratio
-from xaimed.unanswered import Answers, Asked, compare_answers
+from xaimed.stats import Array, Estimate, Resampling, mean_interval, ratio
+from xaimed.unanswered import INTENDED, Answers, Asked, compare_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +81,7 @@ class RunComparison:
     def verdict(self) -> str:
         """The outcome in one line, with what else is shown to be worse, and whether it is the same model twice."""
         also = f"; shown to be worse in: {', '.join(self._worse_names)}" if self.worse and self.margin else ""
+        also += f" ({self.multiplicity})" if self.worse and self.multiplicity else ""
         return f"{self._by_margin}{also}{'; ' + SAME_MODEL if self.same_model else ''}"
 
     @property
@@ -91,7 +92,18 @@ class RunComparison:
 
     @property
     def _worse_names(self) -> list[str]:
-        return list(dict.fromkeys(e.name.removeprefix("difference in ").partition(":")[0] for e in self.worse))
+        return list(dict.fromkeys(measure_of(e) for e in self.worse))
+
+    @property
+    def intervals(self) -> int:
+        """How many differences have an interval."""
+        return sum(e.name.startswith("difference in ") and math.isfinite(e.low) for e in self.estimates)
+
+    @property
+    def multiplicity(self) -> str:
+        """What the number of intervals means for "shown to be worse", in one sentence; "" for a single one."""
+        return "" if self.intervals < 2 else (
+            f"{self.intervals} differences, each with its own 95 % interval and without correction for their number")
 
     @property
     def _by_margin(self) -> str:
@@ -107,11 +119,18 @@ class RunComparison:
         rows = [{**asdict(d), "agreement": d.agreement} for d in self.drift]
         found = {"earlier": _identity(self.earlier), "new": _identity(self.new), "positive": self.positive,
                  "margin": self.margin, "verdict": self.verdict, "answer": self.answer, "exit": self.exit_code,
+                 "multiplicity": self.multiplicity,
                  "estimates": [e.to_json() for e in self.estimates], "settings": {
                      name: {"earlier": a, "new": b} for name, (a, b) in self.settings.items()},
                  "discordant": [asdict(d) for d in self.discordant], "drift": rows}
         plain: dict[str, object] = json.loads(json.dumps(_finite(found)))
         return plain
+
+
+def measure_of(difference: Estimate) -> str:
+    """What a difference is in, and whether missing outputs count as wrong."""
+    name = difference.name.removeprefix("difference in ").partition(":")[0]
+    return f"{name} by intention to diagnose" if difference.rule.endswith(INTENDED) else name
 
 
 def compare_runs(earlier: Run, new: Run, margin: float | None = None) -> RunComparison:
@@ -251,7 +270,9 @@ def _measures(earlier: Run, new: Run, options: JudgeOptions) -> list[Estimate]:
         patients, values = [owner[case] for case in change.index], change.to_numpy(np.float64)
         draws = Resampling.of(patients, options.resamples, options.seed)
         name = f"difference in {metric}: {NEW} - {EARLIER}"
-        out += corrected([paired(name, _mean_of(values), patients, draws)])
+        found, p = paired(name, _mean_of(values), patients, draws)
+        low, high, how = mean_interval(values, patients, draws)
+        out += corrected([(replace(found, low=low, high=high, interval=how), p)])
     return out
 
 

@@ -9,7 +9,7 @@ the same map, 0 for a map that is no more alike than another patient's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaimed.likeness import spearman
-from xaimed.stats import Array, Estimate, Resampling, percentile, ratio
+from xaimed.stats import Estimate, Resampling, mean_interval
 
 if TYPE_CHECKING:
     from xaimed.mapfile import MapEntry
@@ -80,15 +80,10 @@ def agreements(found: Sequence[Drift], resamples: int, seed: int) -> list[Estima
                                 interval="no pair of maps with contrast and a map of another patient"))
             continue
         values, owners = np.array([d.agreement for d in kept]), [d.patient for d in kept]
-        draws = Resampling.of(owners, resamples, seed)
-        limits = percentile(draws.run(owners, _mean_of(values)))
-        out.append(Estimate(NAME, float(values.mean()), *limits, unit="map", rule=rule, group=group,
-                            denominator=float(len(kept)), interval=draws.text))
+        low, high, how = mean_interval(values, owners, Resampling.of(owners, resamples, seed))
+        out.append(Estimate(NAME, float(values.mean()), low, high, unit="map", rule=rule, group=group,
+                            denominator=float(len(kept)), interval=how))
     return out
-
-
-def _mean_of(values: Array) -> Callable[[Array], Array]:
-    return lambda w: ratio(w @ values, w.sum(axis=1))
 
 
 def _pairs(earlier: Run, new: Run, case: str) -> list[Pair]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xaimed.errors import PlanError, unknown
 from xaimed.metrics.criteria import criteria_of
 from xaimed.metrics.vocabulary import Audited, groups_of, refuse_unknown
-from xaimed.plan import Plan, positive_of
+from xaimed.plan import Judging, Plan, positive_of
 
 if TYPE_CHECKING:
     from xaimed.adapters.modelfile import ModelFile
@@ -20,23 +22,39 @@ def of_model(file: ModelFile, cases: Selection, plan: Plan) -> Audited:
     classes = tuple(file.classes)
     rows = cases.rows or cases.dataset.rows
     return Audited(file.task, positive_of(plan.judging.positive, classes, file.card), classes,
-                   groups_of(row.groups for row in rows), prevalence=plan.judging.prevalence)
+                   groups_of(row.groups for row in rows), prevalence=plan.judging.prevalence,
+                   hit_rules=plan.judging.hit_rules)
 
 
-def of_sheet(sheet: Scoresheet, prevalence: float | None) -> Audited:
-    """What is known of the audit of tables. prevalence: of the place of use, or None."""
+def of_sheet(sheet: Scoresheet, judging: Judging) -> Audited:
+    """What is known of the audit of tables."""
     kinds = [str(name) for name in sheet.cases if str(name).startswith("group_")]
     rows = ({name.removeprefix("group_"): str(row[name]) for name in kinds}
             for row in sheet.cases.to_dict("records"))
     return Audited(sheet.task, sheet.positive, sheet.classes, groups_of(rows), tuple(sheet.models),
-                   tuple(sheet.readers), prevalence)
+                   tuple(sheet.readers), judging.prevalence, judging.hit_rules)
+
+
+def check_parameters(plan: Plan) -> None:
+    """Raise PlanError for a parameter that a method of the plan does not have, with those that it has."""
+    from xaimed.explain import method_of
+
+    for name, given in plan.explaining.parameters.items():
+        known = [field.name for field in fields(method_of(name)) if field.init]
+        for key in given:
+            if key not in known:
+                raise PlanError(f"explaining.parameters.{name}: {unknown('parameter', str(key), known)}")
 
 
 def check_criteria(given: str | None, plan: Plan, audited: Audited) -> None:
     """Raise PlanError for a criterion of the user's own plan file that names no measure which there can be.
 
+    Of a model also for a parameter that a method of the plan does not have.
+
     given: the plan as it was named. Those that come with xaimed are for models of many classes: what they ask of other
     ones is NOT ASSESSED.
     """
+    if not audited.models:
+        check_parameters(plan)
     if Path(given or "").suffix == ".toml":
         refuse_unknown(criteria_of({"criteria": plan.criteria}), audited)

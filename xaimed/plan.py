@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from xaimed.content import folder
-from xaimed.errors import PlanError, unknown
+from xaimed.errors import InputError, NotFound, PlanError, unknown
 from xaimed.failure_modes import modes_of, read_modes
 from xaimed.imaging.preprocessing import preprocessing_of
 from xaimed.metrics.criteria import KEYS, Rules, criteria_of, rules_of
-from xaimed.metrics.matching import HIT_RULES
+from xaimed.metrics.explaining import explanation_metrics
+from xaimed.metrics.matching import HIT_RULES, hit_test
 from xaimed.metrics.yard import Yard
 from xaimed.probes.schedule import Schedule, labels_of, schedule_of
+from xaimed.registry import names
 from xaimed.settings import read_table, settings
+
+LEAST_RESAMPLES = 20  # of fewer the 2.5 % limits are not even between two draws
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Judging:
 
     prevalence: share of positives where the model will be used, in (0, 1): predictive values are given for it too.
     margin: by how much of AUC a model may be worse than the ones it is compared with and still not be inferior, in
-    (0, 1). Both are set before the data are seen; None where nobody set them.
+    (0, 1). Both are set before the data are seen; None where nobody set them. resamples: of the bootstrap, at least
+    LEAST_RESAMPLES. smallest_cell: at least 1.
     """
 
     hit_rules: tuple[str, ...] = tuple(HIT_RULES)
@@ -99,6 +105,7 @@ class Plan:
 
     verdict: the rules by which the verdict follows, as metrics.criteria says.
 
+    seed: of every draw, in [0, MOST_SEED]; PlanError for another.
     preprocessing: keys that replace those of the model's own preprocessing, for example filters.median = 0.
     ladder: what `audit --all` compares; an audit of one model leaves it aside.
     probes: the conditions under which the model is asked again; none if nothing is said.
@@ -121,6 +128,10 @@ class Plan:
     probes: Schedule = field(default_factory=Schedule)
     failure_modes: tuple[Mapping[str, Any], ...] | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MOST_SEED:
+            raise PlanError(f"seed = {self.seed}; expected a whole number from 0 to {MOST_SEED}")
+
 
 def open_plan(name: str) -> Plan:
     """The plan of a name in `audits/` ("quick", "full") or of a TOML file.
@@ -142,8 +153,8 @@ def plan_for(task: str, architecture: str = "") -> str:
     quick-TASK-ARCHITECTURE where there is one, for a network whose passes are too dear for the plan of its task.
     """
     own = f"quick-{'classification' if task == 'multilabel' else task}"
-    names = [f"{own}-{architecture.replace('_', '-')}", own]
-    return next((name for name in names if (folder("audits") / f"{name}.toml").is_file()), "quick")
+    wanted = [f"{own}-{architecture.replace('_', '-')}", own]
+    return next((name for name in wanted if (folder("audits") / f"{name}.toml").is_file()), "quick")
 
 
 def positive_of(given: str, classes: Sequence[str], card: Mapping[str, Any]) -> str:
@@ -170,8 +181,10 @@ def plan_of(table: Mapping[str, Any], beside: Path | None = None) -> Plan:
     values["ladder"] = settings(Ladder, values.get("ladder", {}), "ladder")
     values["probes"] = schedule_of(values.get("probes", {}))
     plan = settings(Plan, values, "plan")
-    for name in ("prevalence", "margin"):
-        _refuse_no_share(name, getattr(plan.judging, name))
+    _refuse_odd_judging(plan.judging)
+    _refuse_negative(plan.explaining)
+    _refuse_unknown_methods(plan.explaining)
+    _refuse_unknown_metrics(plan.explaining)
     preprocessing_of(plan.preprocessing)
     for criterion in plan.criteria:
         _refuse_unknown_keys(criterion)
@@ -209,6 +222,45 @@ def plan_text(plan: Plan) -> str:
 def _refuse_no_share(name: str, value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1):
         raise PlanError(f"judging.{name} = {value!r}; expected a number between 0 and 1, without either")
+
+
+def _refuse_odd_judging(judging: Judging) -> None:
+    for name in ("prevalence", "margin"):
+        _refuse_no_share(name, getattr(judging, name))
+    for name, least in (("resamples", LEAST_RESAMPLES), ("smallest_cell", 1)):
+        if getattr(judging, name) < least:
+            raise PlanError(f"judging.{name} = {getattr(judging, name)}; expected {least} or more")
+    if not judging.hit_rules:
+        raise PlanError(f"judging.hit_rules is empty; expected one of {', '.join(HIT_RULES)}, or another")
+    for rule in judging.hit_rules:
+        try:
+            hit_test(str(rule))
+        except NotFound as error:
+            raise PlanError(f"judging.hit_rules: {error}") from error
+
+
+def _refuse_negative(explaining: Explaining) -> None:
+    for name in ("gate_scenes", "gate_stages", "gate_alone", "targets", "cases"):
+        if getattr(explaining, name) < 0:
+            raise PlanError(f"explaining.{name} = {getattr(explaining, name)}; expected 0 or more")
+
+
+def _refuse_unknown_methods(explaining: Explaining) -> None:
+    known = names("attribution")
+    for where, given in (("methods", explaining.methods), ("parameters", explaining.parameters)):
+        for name in given:
+            if str(name).replace("-", "_") not in known:
+                raise PlanError(f"explaining.{where}: {unknown('attribution method', str(name), known)}")
+
+
+def _refuse_unknown_metrics(explaining: Explaining) -> None:
+    """The metrics of maps that are named, and their fields, so that no case is looked at before one is refused."""
+    chosen = list(dict.fromkeys([*explaining.metrics, *explaining.metric_parameters]))
+    if chosen:
+        try:
+            explanation_metrics(chosen, explaining.metric_parameters)
+        except (NotFound, InputError) as error:
+            raise PlanError(f"explaining.metrics: {error}") from error
 
 
 def _refuse_unknown_keys(criterion: object) -> None:

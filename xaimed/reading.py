@@ -5,6 +5,7 @@
     upcoming(run, study)                   the exam and stage that are due; a reader goes on where they stopped
     record(run, study, reading)            one answer, kept for good in the journal
     leave_out(run, study, exam, reason)    an exam that cannot be read, with the reason, kept likewise
+    leave(run, study)                      the reader stops, or goes to the pages that show the reference
 
 The second answer to an exam is given right after the first, with the model shown (sequential design): the first cannot
 be changed then. Sequential reading needs no washout and measures what the model adds to an answer; it tends to
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from xaimed.journal import Line
     from xaimed.run import Run
 
-KIND, UNREAD = "reading", "unread"
+KIND, UNREAD, LEFT, VIEW = "reading", "unread", "study left", "view"
+PAGE = "study"
 DESIGN = "exams, sequential"
 MISSING = "image missing or damaged, not read"
 Stage = Literal["without", "with"]
@@ -60,8 +62,8 @@ class Study:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.reader.strip()) <= LONGEST["reader"]:
-            raise InputError(f"a reader's name of {len(self.reader.strip())} characters; expected 1 to "
-                             f"{LONGEST['reader']}: give a name or a code")
+            found = f"a name of {len(self.reader.strip())} characters" if self.reader.strip() else "no name of a reader"
+            raise InputError(f"{found}; expected 1 to {LONGEST['reader']} characters: type a name or a code")
         if self.most < 1:
             raise InputError(f"{self.most} cases; expected 1 or more")
 
@@ -135,11 +137,43 @@ def leave_out(run: Run, study: Study, exam: Exam, reason: str = MISSING) -> Line
     return _write(run, study, UNREAD, {"case": exam.name, "left_out": reason})
 
 
+def leave(run: Run, study: Study) -> Line:
+    """The line in the journal that says when this reader left a study with something still to read."""
+    return journal_of(run).append(LEFT, model_of(run), {**_whose(study), "record": _record(run)})
+
+
+def refuse(run: Run, study: Study, page: str) -> Line:
+    """The line in the journal of a page that this reader asked for in mid-study and that was kept back."""
+    return journal_of(run).append(VIEW, model_of(run), {"run": run.path.name, "page": page, "case": "",
+                                                        "reader": study.reader.strip(), "kept_back": True})
+
+
+def looked(run: Run, study: Study) -> dict[str, tuple[list[str], int]]:
+    """For each reader of the study the pages of this model seen before their last answer, and how many were kept back.
+
+    Only readers who looked; a page that shows the reference biases the answers after it. A view counts for a reader
+    whose name the dashboard knew: one logged in, or one who had left the study in that session.
+    """
+    last = {str(line.facts["reader"]): line.number for line in _lines(run)
+            if (line.facts.get("seed"), line.facts.get("most")) == (study.seed, study.most)}
+    found: dict[str, tuple[list[str], int]] = {}
+    for line in journal_of(run).lines(VIEW, model_of(run)):
+        reader, page = str(line.facts.get("reader", "")), str(line.facts.get("page", ""))
+        if page == PAGE or line.number > last.get(reader, 0) or line.facts.get("run") != run.path.name:
+            continue
+        pages, kept = found.get(reader, ([], 0))
+        found[reader] = (pages, kept + 1) if line.facts.get("kept_back") else ([*pages, page], kept)
+    return found
+
+
+def _whose(study: Study) -> dict[str, Fact]:
+    return {"reader": study.reader.strip(), "seed": study.seed, "most": study.most, "design": DESIGN}
+
+
 def _write(run: Run, study: Study, kind: str, facts: dict[str, Fact]) -> Line:
     place = [exam.name for exam in study.exams(run)].index(str(facts["case"])) + 1
     return journal_of(run).append(kind, model_of(run), {
-        **facts, "reader": study.reader.strip(), "seed": study.seed, "most": study.most, "place": place,
-        "design": DESIGN, "record": _record(run)})
+        **facts, **_whose(study), "place": place, "record": _record(run)})
 
 
 def upcoming(run: Run, study: Study) -> tuple[Exam, Stage] | None:
@@ -173,10 +207,13 @@ def readings(run: Run, seed: int, most: int) -> pd.DataFrame:
     return table.astype({"score": float, "seconds": float}).reset_index(drop=True)
 
 
-def begun(run: Run) -> tuple[int, int] | None:
-    """Seed and number of exams of the study of this run that was last read in, or None."""
-    lines = _lines(run)
-    return (int(str(lines[-1].facts["seed"])), int(str(lines[-1].facts["most"]))) if lines else None
+def begun(run: Run) -> dict[tuple[int, int], set[str]]:
+    """For each study of this run, by seed and number of exams, its readers; the one last read in stands last."""
+    found: dict[tuple[int, int], set[str]] = {}
+    for line in _lines(run):
+        key = int(str(line.facts["seed"])), int(str(line.facts["most"]))
+        found[key] = {*found.pop(key, set()), str(line.facts["reader"])}
+    return found
 
 
 def _lines(run: Run) -> list[Line]:

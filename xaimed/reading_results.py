@@ -10,7 +10,7 @@ import numpy as np
 
 from xaimed.metrics.comparison import Contest
 from xaimed.metrics.evidence import evidence
-from xaimed.metrics.readers import Panel, gained, read_panel
+from xaimed.metrics.readers import RANDOM, Panel, gained, mean_area, read_panel
 from xaimed.reading import STAGES, Exam, Study, readings
 from xaimed.stats import Estimate, Resampling
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from xaimed.run import Run
 
 DRAWS = 1000
+ALONE, AIDED = "readers alone", "readers with the model (measured)"
+COMPUTED = "average of reader and model (computed)"
+AVERAGE = " of the readers' average score"
 
 
 def finished(table: pd.DataFrame, exams: int) -> list[str]:
@@ -46,9 +49,10 @@ def shared(run: Run, study: Study) -> tuple[pd.DataFrame, list[str], list[Exam],
 def results(run: Run, study: Study, positive: str) -> list[Estimate]:
     """The multi-reader estimates of the readers who are through; none for fewer than two readers or one class only.
 
-    What the readers gain with the model, their AUC without it and the model against them, with readers and exams
-    random after Obuchowski and Rockette; the median seconds an exam; and how many exams were left out. An exam is
-    positive where one of its views is; the model's score of it is its highest.
+    The readers' AUC alone and with the model as measured, what they gain, the model against them, and the computed
+    average of reader and model, with readers and exams random after Obuchowski and Rockette; the median seconds an
+    exam; and how many exams were left out. An exam is positive where one of its views is; the model's score of it is
+    its highest.
     """
     table, readers, exams, left = shared(run, study)
     found = evidence(run.cases, run.truth, run.predictions)
@@ -65,16 +69,29 @@ def results(run: Run, study: Study, positive: str) -> list[Estimate]:
                       for stage in STAGES)
     name = str(run.meta.get("model", {}).get("name", "the model"))
     model = {name: np.array([100 * found.score(positive)[own].max() for own in rows])}
-    title = f"difference in image AUC {positive}: readers with the model - without"
-    judged = [*gained(title, aided, without, contest), *read_panel(Panel(without, model, contest))]
-    return [*(_of_cases(e) for e in judged),
+    mean = f"mean of {len(readers)} readers' case AUC {positive}"
+    judged = [mean_area(f"{ALONE}: {mean}", without, contest), mean_area(f"{AIDED}: {mean}", aided, contest),
+              *gained(f"difference in case AUC {positive}: {AIDED} - {ALONE}", aided, without, contest),
+              *(told for e in read_panel(Panel(without, model, contest)) if (told := _in_words(e, name)))]
+    return [*(replace(e, unit="case" if e.unit == "image" else e.unit) for e in judged),
             *_times(table[table["reader"].isin(readers) & table["case"].isin(names)]), *_left(left, exams)]
 
 
-def _of_cases(estimate: Estimate) -> Estimate:
-    """The estimate in the study's words: what was read is a case with all its views, not an image."""
-    return replace(estimate, name=estimate.name.replace("image AUC", "case AUC"),
-                   unit="case" if estimate.unit == "image" else estimate.unit)
+def _in_words(estimate: Estimate, model: str) -> Estimate | None:
+    """The estimate of a panel in the study's words: who was measured, what is computed; a case is what was read.
+
+    None for the mean of the readers, which stands apart, and for a difference that holds for these readers only.
+    """
+    name = estimate.name.replace("image AUC", "case AUC")
+    if name.startswith("mean of ") or ("difference" in name and estimate.rule != RANDOM):
+        return None
+    name = name.replace(f": {model} - mean of the readers", f": {model} - {ALONE}")
+    name = name.replace(f": a reader with {model} - the reader alone", f": {COMPUTED} - {ALONE}")
+    if name.startswith("mean case AUC"):
+        name = f"{COMPUTED}: {name.removesuffix(f' of a reader with {model}')}"
+    if name.endswith(AVERAGE):
+        name = f"{ALONE}: {name.removesuffix(AVERAGE)} of their average score"
+    return replace(estimate, name=name.replace("readers with a smaller", f"{ALONE} with a smaller"))
 
 
 def _times(table: pd.DataFrame) -> list[Estimate]:

@@ -39,10 +39,11 @@ def settings(kind: type[T], table: object, where: str) -> T:
             raise PlanError(str(unknown(f"key in {where}", str(key), known)))
         absent = "None" in str(known[key].type) and value in (None, "none")
         values[key] = None if absent else _fitting(value, known[key].default, f"{where}.{key}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise PlanError(f"{where}: {error}; expected the fields {', '.join(known)}") from error
+    lacking = [name for name, field in known.items() if name not in values
+               and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+    if lacking:
+        raise PlanError(f"{where}: lacks {', '.join(lacking)}; expected the fields {', '.join(known)}")
+    return kind(**values)
 
 
 def _fitting(value: object, default: object, where: str) -> object:

@@ -6,11 +6,12 @@ comparing the log head with the one printed in an archived report.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from xaimed import ledger
 from xaimed.errors import StoreError
-from xaimed.run import Run
+from xaimed.run import FILES, Run
 from xaimed.store import GROUP, tree_digest
 
 
@@ -34,7 +35,28 @@ def verify(run: Run) -> tuple[list[str], int]:
     present = [p.relative_to(run.path).as_posix() for p in (*run.path.glob("*.pdf"), *run.path.glob("cases/*.pdf"))]
     problems += [f"{name}: not in the log; expected only reports that xaimed wrote"
                  for name in sorted(present) if name not in expected]
+    problems += [f"{name}: no file of a run; expected only what xaimed wrote" for name in _foreign(run)]
     return problems, checked + len(reports)
+
+
+def unopened(folder: Path) -> list[str]:
+    """One line for each thing that changed in a folder that opens as no run; none where it is not shown to be one.
+
+    A log that holds the SHA-256 of run.json shows that there was a finished run.
+    """
+    try:
+        entries = ledger.read(folder / "log.jsonl")
+    except (StoreError, OSError):
+        return []
+    seals = [entry.facts.get("run.json") for entry in entries if entry.event == "sealed"]
+    sealed = folder / "run.json"
+    if not seals:
+        return []
+    if not sealed.is_file():
+        return ["run.json: missing"]
+    if ledger.sha256_file(sealed) not in seals:
+        return ["run.json: its SHA-256 is not the one in the log; it was changed after the audit"]
+    return _files(Run(folder, json.loads(sealed.read_bytes())))[0]
 
 
 def altered(run: Run) -> tuple[list[str], int]:
@@ -66,6 +88,14 @@ def _files(run: Run) -> tuple[list[str], int]:
     strange = sorted(stored - {*recorded, GROUP})
     problems += [f"{name}: not in run.json; it was added after the audit" for name in strange]
     return problems, len(recorded)
+
+
+def _foreign(run: Run) -> list[str]:
+    """Names in the folder of a run, and in that of its case pages, which no run has; PDFs are told by the log."""
+    known = {*FILES, *run.meta.get("files", {}), "run.json", "log.end", "maps.zarr", "cases"}
+    found = [*run.path.iterdir(), *((run.path / "cases").iterdir() if (run.path / "cases").is_dir() else ())]
+    names = [path.relative_to(run.path).as_posix() for path in found]
+    return sorted(name for name in names if name not in known and not name.endswith(".pdf"))
 
 
 def _changed(path: Path, name: str, digest: str) -> list[str]:

@@ -14,6 +14,7 @@ from xaimed.errors import XaimedError
 from xaimed.mapfile import MapEntry
 from xaimed.report.measures import measure_title
 from xaimed.store import Run
+from xaimed.types import NAME
 from xaimed.viz import marks, wording
 from xaimed.viz.charts import plain_name
 
@@ -38,10 +39,9 @@ def case(run: Run) -> None:
     with views:
         viewer.show(run, choice)
     with panel:
-        if shown:
-            _damage(run, name, shown)
         # Beside the image and above all that is longer than the screen: a reader says it while looking.
-        opinion.ask(run, choice)
+        if _seen(run, name, shown):
+            opinion.ask(run, choice, _what(choice, shown))
         _download(run, name)
         if shown:
             without.show(run, name, shown)
@@ -86,13 +86,17 @@ def _target(run: Run, name: str, entries: tuple[MapEntry, ...]) -> MapEntry | No
         st.info(exam.no_map(run, name))
         return None
     names = sorted(targets, key=lambda n: (not marks.is_missed(targets[n]), n))
-    return targets[_select("What is explained", "target", {n: exam.target_text(targets[n]) for n in names}, names[0])]
+    texts = {n: exam.target_words(run, name, targets[n]) for n in names}
+    return targets[_select("What is explained", "target", texts, names[0])]
 
 
 def _select(label: str, key: str, texts: dict[str, str], first: str) -> str:
     """A choice that stands in the address too: what was chosen in the viewer, here, in the address, or the first."""
     wanted = (st.session_state.pop(f"asked_{key}", None), st.session_state.get(key), st.query_params.get(key), first)
     st.session_state[key] = next(name for name in wanted if name in texts)
+    if wanted[2] and wanted[2] not in texts and st.session_state[key] != wanted[1]:
+        told = wanted[2] if NAME.match(wanted[2]) else "of that name"
+        st.warning(f"There is no {key} {shell.plain(told)} here; another one is shown.")
     chosen = str(st.selectbox(label, list(texts), key=key, format_func=lambda name: texts[name]))
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
@@ -115,13 +119,25 @@ def _method_text(method: str, gates: dict[str, str]) -> str:
     return f"{plain_name(method)} — {mark}"
 
 
-def _damage(run: Run, name: str, shown: MapEntry) -> None:
-    """Say why the map or the image cannot be shown; the viewer says it too, in its place."""
+def _seen(run: Run, name: str, shown: MapEntry | None) -> bool:
+    """Whether image and map can be shown; says why not, which the viewer says too, in their place."""
     place = (str(run.path), stamp(run.path))
-    for key in (("image", name), ("map", name, shown.target, shown.method, "auto")):
-        problem = parts.problem(place, key)
-        if problem:
-            st.error(shell.plain(problem))
+    keys: list[parts.Key] = [("image", name)]
+    if shown:
+        keys.append(("map", name, shown.target, shown.method, "auto"))
+    problems = [problem for key in keys if (problem := parts.problem(place, key))]
+    for problem in problems:
+        st.error(shell.plain(problem))
+    if problems:
+        st.info("No opinion can be given on what cannot be seen.")
+    return not problems
+
+
+def _what(choice: Choice, shown: MapEntry | None) -> str:
+    """What the opinion is of, in the words of the choices above it."""
+    if shown is None:
+        return "what the model says of this case"
+    return f"the map of {plain_name(choice.method)} for {exam.target_text(shown)}"
 
 
 def _numbers(run: Run, name: str, shown: MapEntry) -> None:

@@ -14,7 +14,8 @@ from xaimed.viz import charts, figures, wording
 from xaimed.viz.charts import interval_text, plain_name
 from xaimed.viz.names import pretty
 
-WORST = 8
+WORST, WIDEST = 8, 1280
+GATED = "measured, but not counted: the gate failed"
 HOW = ("Hollow: the method did not pass the randomisation gate on this model; if it failed, it has no number. Bars are "
        "95 % intervals, the ellipse is the joint 95 % region of both (normal approximation from the shared bootstrap "
        "draws). Grey: the faithfulness metrics disagree. Crosses are controls. Click a point, or choose below.")
@@ -26,19 +27,36 @@ def explainability(run: Run) -> None:
     if table.empty:
         st.info("NOT ASSESSED: no explainability was measured in this run; it has no maps, or no method was judged.")
         return
-    event = st.plotly_chart(charts.axis_chart(table), key="axis", config={"displaylogo": False}, on_select="rerun",
-                            selection_mode="points", alt="Explainability against accuracy, one point for each method")
+    for one in runs:
+        if one.axis.empty:
+            st.info(shell.plain(f"Not in the plot: {one.path.name}. No method of that run was judged."))
+    placed = _placed(table)
+    with st.container(width=WIDEST):
+        event = st.plotly_chart(charts.axis_chart(placed), key="axis", config={"displaylogo": False},
+                                on_select="rerun", selection_mode="points",
+                                alt="Explainability against accuracy, one point for each method")
     st.caption(HOW)
     for one in runs:
         if told := wording.room(one.axis):
             st.caption(shell.plain(f"{one.path.name}: {told}" if len(runs) > 1 else told))
-    downloads.beside("explainability", table, run, lambda _: figures.axis_figure_of(table),
+    downloads.beside("explainability", table, run, lambda _: figures.axis_figure_of(placed),
                      "Explainability against accuracy (CSV)")
     left, right = st.columns(2, gap="medium")
     with left:
         _chosen(runs, table, event["selection"]["points"])
     with right:
         _plausibility(table)
+
+
+def _placed(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a place in the plot, after saying why others have none; all where none has an accuracy."""
+    without = table[table["accuracy"].isna()]
+    if without.empty or len(without) == len(table):
+        return table
+    names = " and ".join(dict.fromkeys(without["run"].astype(str)))
+    st.info(shell.plain(f"Not in the plot: the methods of {names}, as no accuracy of that model was measured. They are "
+                        "in the table, and can be chosen below."))
+    return table[table["accuracy"].notna()]
 
 
 def _runs(run: Run) -> list[Run]:
@@ -75,15 +93,23 @@ def _chosen(runs: list[Run], table: pd.DataFrame, points: list[dict[str, object]
     at = st.selectbox("Method", range(len(names)), key="axis_row", format_func=lambda place: names[place])
     row = {str(key): value for key, value in table.iloc[at].to_dict().items()}
     run = next(one for one in runs if one.path.name == row["run"])
-    st.caption(shell.plain(f"Explainability {interval_text(row, 'explainability')}, {row['accuracy_name']} "
+    skill = GATED if _failed(row) else interval_text(row, "explainability")
+    st.caption(shell.plain(f"Explainability {skill}, {row['accuracy_name']} "
                            f"{interval_text(row, 'accuracy')}, {plural(float(str(row['cases'])), 'case')}, "
                            f"randomisation gate {row['gate']}."))
     told = "" if row["method"] in CONTROLS else wording.warning(str(row["method"]), str(row["gate"]), "")
     if told:
         (st.error if row["gate"] == "fail" else st.warning)(shell.plain(told))
+    if _failed(row):
+        st.caption(f"What follows was {GATED}. It tells how the maps do, not that they explain the model.")
     _components(run, str(row["method"]))
     _cases(run, str(row["method"]))
     _report(run)
+
+
+def _failed(row: dict[str, object]) -> bool:
+    """Whether the row has no number because its gate failed; a control is no explanation, whatever its gate."""
+    return row["gate"] == "fail" and row["method"] not in CONTROLS
 
 
 def _clicked(table: pd.DataFrame, point: dict[str, object]) -> int | None:
@@ -121,9 +147,18 @@ def _cases(run: Run, method: str) -> None:
     if own.empty:
         return
     st.markdown("##### Where it does worst")
+    worst = _worst_targets(run, method)
     for row in own.to_dict("records"):
         st.page_link("pages/case.py", label=shell.plain(f"{row['case']}: skill {row['skill']:.2f}"),
-                     query_params={"run": run.path.name, "case": str(row["case"])})
+                     query_params={"run": run.path.name, "case": str(row["case"]), "target": worst[row["case"]],
+                                   "method": method})
+
+
+def _worst_targets(run: Run, method: str) -> dict[str, str]:
+    """For each case the target whose map by this method does worst."""
+    skills = skill_table(run.scores)
+    means = skills[skills["method"] == method].groupby(["case", "target"])["skill"].mean().dropna().sort_values()
+    return {str(case): str(target) for case, target in reversed(list(means.index))}
 
 
 def _report(run: Run) -> None:

@@ -39,8 +39,9 @@ def _groups(table: pd.DataFrame) -> None:
     whole = float(where.failed(table).mean())
     st.plotly_chart(forest.forest_chart(rows, whole, "share of cases with a failure"), key="failed",
                     config={"displaylogo": False}, alt="Share of cases with a failure in each group")
-    st.caption("A failure is a missed lesion, a false positive or a wrong class, at the operating point. Dotted: all "
-               "cases. Wilson's intervals take images as independent. Explored after the fact: a hint, no test.")
+    st.caption("A failure is a missed lesion, a false positive or a wrong class, of an image or of a found "
+               "lesion, at the operating point. Dotted: all cases. Wilson's intervals take images as independent. "
+               "Explored after the fact: a hint, no test.")
     downloads.numbers("failures-by-group", rows, "Groups (CSV)")
 
 
@@ -48,8 +49,10 @@ def _gravest(run: Run, table: pd.DataFrame, wrong: pd.DataFrame) -> None:
     missed, false = int((table["missed"] > 0).sum()), int((table["false_positives"] > 0).sum())
     grave = int((table["missed_positive"] > 0).sum())
     st.markdown(f"##### {len(wrong)} of {plural(len(table), 'case')}")
+    named = int((table["other_class"] > 0).sum())
     st.caption(f"{missed} with something missed ({worklist.missed_words(run)}: {grave}), {false} with a false "
-               "positive.", help=worklist.gravest_words(run))
+               f"positive{f', {named} with a found lesion called another class' if named else ''}.",
+               help=worklist.gravest_words(run))
     if wrong.empty:
         st.caption("No case failed at the operating point.")
     for row in worklist.ordered(wrong).head(MOST).to_dict("records"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from dashboards import shell
 from xaimed.metrics.criteria import verdict
 from xaimed.store import Run
 from xaimed.types import Finding
-from xaimed.viz import charts, wording
+from xaimed.viz import charts, first_measure, wording
 
 COLOURS = {"fail": "red", "concern": "orange", "pass": "green"}
 
@@ -53,8 +55,10 @@ def _numbers(run: Run) -> None:
         st.info("This run holds no estimate of the model's accuracy.")
         return
     for column, estimate in zip(st.columns(len(found), gap="small"), found, strict=True):
-        value, under = wording.estimate_text(estimate)
-        number, _, interval = value.partition(" ")
+        value, under = wording.estimate_text(estimate, first_measure.unit(run, estimate.name))
+        measured = math.isfinite(estimate.value)
+        # Words instead of a number are no head line.
+        number, _, interval = value.partition(" ") if measured else ("–", "", value)
         with column.container(border=True, height="stretch", gap=None):
             st.markdown(f"**{shell.plain(estimate.name)}**")
             st.markdown(f"### {shell.plain(number)} :small[{shell.plain(interval)}]")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboards import faults, shell
+from dashboards import altered, faults, shell
 from xaimed.errors import XaimedError
 from xaimed.plural import plural
 from xaimed.store import Run
@@ -34,7 +34,8 @@ def provenance(run: Run) -> None:
 def _report(run: Run) -> None:
     report = run.path / "report.pdf"
     if report.is_file():
-        st.download_button("Download the report (PDF)", report.read_bytes(), "report.pdf", "application/pdf")
+        st.download_button("Download the report (PDF)", report.read_bytes(),
+                           f"{run.path.name}-report.pdf", "application/pdf")
     else:
         st.caption("No report.pdf in this run yet: `xaimed report` writes it.")
 
@@ -50,6 +51,8 @@ def _flat(name: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [row for key, item in value.items() for row in _flat(f"{name}.{key}", item)]
     if isinstance(value, list | tuple):
+        if any(isinstance(item, Mapping) for item in value):
+            return [row for at, item in enumerate(value, 1) for row in _flat(f"{name}.{at}", item)]
         return [(name, ", ".join(map(str, value)))]
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return [(name, wording.MISSING)]
@@ -63,8 +66,10 @@ def _log(run: Run) -> None:
     except XaimedError as error:
         st.error(f"The record is not whole: {shell.plain(faults.told(error))}")
         return
-    st.caption(f"{plural(len(entries), 'event')}; every one carries the hash of the one before it, and the chain is "
-               "whole. `xaimed verify` checks every file of the run.")
+    files = ", ".join(altered.altered(run))
+    whole = f"of events is whole, but not what it records: {shell.plain(files)}" if files else "is whole"
+    st.caption(f"{plural(len(entries), 'event')}; every one carries the hash of the one before it, and the chain "
+               f"{whole}. `xaimed verify` checks every file of the run.")
     rows = [(e.time, e.event, ", ".join(f"{k} {v}" for k, v in e.facts.items()), e.hash[:16]) for e in entries]
     st.dataframe(pd.DataFrame(rows, columns=["time (UTC)", "event", "facts", "hash"]), hide_index=True,
                  alt="Events of the run")

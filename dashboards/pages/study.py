@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import blinded, downloads, estimates, faults, login, shell
+from dashboards import blinded, downloads, estimates, faults, login, openstudy, shell
 from dashboards.blinded import Desk
 from xaimed import reading, reading_results
 from xaimed.errors import XaimedError
+from xaimed.plural import plural
 from xaimed.reading import Reading, Study
 from xaimed.store import Run
 from xaimed.viz import worklist
 
 HOW = ("Each case is read with all its views, twice in a row: first the images alone, then with the model's boxes and "
-       "map. An answer cannot be changed. Cases have no names here, the order is drawn for each reader, and the time "
-       "from the images standing on the screen to the answer is recorded. Who stops goes on later under the same name. "
-       "The other pages show the reference: who reads should not have seen these cases there.")
+       "map. The second answer may be the same or another; an answer once recorded stands. Cases have no names here, "
+       "the order is drawn for each reader, and the time from the images standing on the screen to the answer is "
+       "recorded. Who stops goes on later under the same name. The other pages show the reference: they are closed "
+       "while you read, and who reads should not have seen these cases there.")
 LEFT = "A case was left out: an image of it is missing or damaged. It is noted, and the results say how many were."
 NEEDED = ("NOT ASSESSED: results need two readers who are through, and cases with and without the finding among those "
           "that could be read.")
-# What a session knows of a reading; nothing of it goes to the next reader.
-OWN = ("study_of", "study_reader", "study_since", "study_left", blinded.GIVEN)
-
 
 def study(run: Run) -> None:
     if not run.pictured:
@@ -36,8 +35,10 @@ def study(run: Run) -> None:
     if st.session_state.get("study_left"):
         st.info(LEFT if st.session_state["study_left"] == 1 else f"{st.session_state['study_left']} × {LEFT}")
     if desk is None:
+        openstudy.end()
         _through(run, chosen)
     else:
+        openstudy.begin(run, chosen)
         blinded.show(run, desk)
 
 
@@ -52,7 +53,11 @@ def _chosen(run: Run) -> Study | None:
                 "read against.")
         return None
     st.caption(HOW)
-    seed, most = reading.begun(run) or (0, 40)
+    begun = reading.begun(run)
+    for (seed, most), readers in begun.items():
+        st.caption(f"There is a study with seed {seed} and {plural(most, 'case')}, begun by "
+                   f"{plural(len(readers), 'reader')}.")
+    seed, most = list(begun)[-1] if begun else (0, 40)
     with st.form("study_form"):
         known = login.person()
         reader = known or st.text_input("Your name or code", key="study_reader", max_chars=60, autocomplete="off")
@@ -64,13 +69,26 @@ def _chosen(run: Run) -> Study | None:
     if only:
         _results(run, Study("results", int(seed), int(most)))
     if begin:
-        try:
-            st.session_state["study_of"] = {run.path.name: Study(reader, int(seed), int(most))}
-        except XaimedError as error:
-            _complain(error)
-            return None
-        st.rerun()
+        _begin(run, (reader, int(seed), int(most)), set(begun))
     return None
+
+
+def _begin(run: Run, asked: tuple[str, int, int], known: set[tuple[int, int]]) -> None:
+    """Take the reader in; asked: name, seed, number. One that is another study than those known is asked for twice."""
+    reader, seed, most = asked
+    try:
+        chosen = Study(reader, seed, most)
+    except XaimedError as error:
+        _complain(error)
+        return
+    if known and (seed, most) not in known and st.session_state.get("study_other") != asked:
+        st.session_state["study_other"] = asked
+        st.warning(f"Seed {seed} with {plural(most, 'case')} is another study than those above: its readers are not "
+                   "compared with theirs. To begin it, press “Begin or go on” once more; to take part in one that "
+                   "exists, give its seed and number.")
+        return
+    st.session_state["study_of"] = {run.path.name: chosen}
+    st.rerun()
 
 
 def _due(run: Run, chosen: Study) -> Desk | None:
@@ -109,15 +127,8 @@ def _through(run: Run, chosen: Study) -> None:
     st.success("You have read all cases. Thank you.")
     if login.person():
         st.caption("For the next reader: log out, and log in under their name.")
-    st.button("Next reader", on_click=_clear, type="primary")
+    st.button("Next reader", on_click=openstudy.clear, type="primary")
     _results(run, chosen)
-
-
-def _clear() -> None:
-    """Forget the reader: name, answers, times and what their viewers asked for."""
-    for name in [str(name) for name in st.session_state]:
-        if name in OWN or name.startswith(f"{blinded.KEY}-"):
-            del st.session_state[name]
 
 
 def _results(run: Run, chosen: Study) -> None:
@@ -125,6 +136,7 @@ def _results(run: Run, chosen: Study) -> None:
     begun = table["reader"].nunique()
     st.caption(f"Readers who are through with this study: {len(done)}, of {begun} who began."
                + (f" Cases left out, as an image could not be read: {len(left)}." if left else ""))
+    _looked(run, chosen)
     try:
         found = reading_results.results(run, chosen, worklist.positive(run))
     except XaimedError as error:
@@ -137,6 +149,14 @@ def _results(run: Run, chosen: Study) -> None:
     else:
         st.info(NEEDED)
     downloads.numbers("readings", table, "All answers (CSV)")
+
+
+def _looked(run: Run, chosen: Study) -> None:
+    """Say who looked at other pages before their last answer: those show the reference."""
+    for reader, (pages, kept) in reading.looked(run, chosen).items():
+        seen = f"saw {', '.join(dict.fromkeys(pages))}, which may have shown the reference" if pages else ""
+        back = f"asked for {plural(kept, 'page')} that stayed closed" if kept else ""
+        st.warning(shell.plain(f"{reader} {' and '.join(filter(None, (seen, back)))}, before their last answer."))
 
 
 shell.show(study)

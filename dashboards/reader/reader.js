@@ -91,7 +91,7 @@ function begun(desk, data) {
   desk.told.replaceChildren(...data.told.map((line) => element("p", {}, line)));
   desk.told.hidden = !data.told.length;
   desk.note.textContent = first === null ? "No answer yet: type a number, or set the scale."
-    : `Your first answer was ${first}. Keep it, or change it.`;
+    : `Your first answer was ${first}; it stands. With the model: the same, or another?`;
   desk.first = first;
   desk.since = 0;
   form.setAttribute("aria-busy", "true");
@@ -133,7 +133,7 @@ function allowed(desk) {
   const { score, first, record } = desk;
   record.disabled = score === null || !desk.since;
   record.textContent = score === null ? "Record and go on"
-    : first !== null && score === first ? `Keep ${score} and go on` : `Record ${score} and go on`;
+    : first !== null && score === first ? `Again ${score} and go on` : `Record ${score} and go on`;
 }
 
 function give(desk) {

@@ -2,7 +2,7 @@
 
 const DEFAULTS = { layout: "exam", tool: "window", window: "Whole range", low: 0, high: 1, invert: false, overlay: true,
   opacity: 0.5, threshold: 0, colours: "auto", smoothing: "auto", detections: true, below: false, truth: true,
-  linked: true };
+  linked: true, part: "All" };
 const COLOURS = { auto: "By sign", signed: "Blue–orange", positive: "Inferno", cividis: "Cividis" };
 const SMOOTHINGS = { auto: "Auto", off: "Off", fine: "Fine", strong: "Strong" };
 
@@ -23,6 +23,7 @@ function controls(state, act) {
     detections: toggle("Detections", set("detections")),
     below: toggle("Weaker", set("below")),
     truth: toggle("Reference", set("truth")),
+    part: choice("Class", {}, set("part")),
   };
   const button = (text, name, go) => element("button", { type: "button", "aria-label": name, title: name,
     on: { click: go } }, text);
@@ -40,11 +41,22 @@ function controls(state, act) {
 
 // Bring the toolbar in line with the look.
 function showLook(state, presets, onlyView) {
+  const parts = state.data.views.flatMap((view) => (view.outlines || []).map((one) => one.name));
   const { controls: shown, look } = state;
   const names = [...presets, ...(presets.includes(look.window) ? [] : [look.window])];
   shown.window.options(Object.fromEntries(names.map((name) => [name, name])));
   shown.layout.options(onlyView ? { pair: LAYOUTS.pair, exam: "One view", methods: LAYOUTS.methods } : LAYOUTS);
+  showParts(shown, look, parts);
   for (const [name, control] of Object.entries(shown)) control.value(look[name]);
+}
+
+// A segmentation has outlines by class, and no weaker detections.
+function showParts(shown, look, parts) {
+  const names = ["All", ...new Set(parts)];
+  if (!names.includes(look.part)) look.part = "All";
+  shown.part.options(Object.fromEntries(names.map((name) => [name, name])));
+  shown.part.root.classList.toggle("gone", !parts.length);
+  shown.below.root.classList.toggle("gone", parts.length > 0);
 }
 
 function choice(name, options, changed) {

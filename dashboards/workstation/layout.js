@@ -70,8 +70,15 @@ const LINES = { detection: "Green, solid: the model's detection.", false: "Green
 
 const boxesShown = (state, view) => view.boxes.filter((box) => state.look[SWITCH[box.kind]]);
 
-// What the lines of the boxes in sight mean.
+// The edges of masks in sight: found with the detections, the reference with its boxes, of all classes or one.
+const outlinesShown = (state, view) => (view.outlines || []).filter(({ name, kind }) =>
+  state.look[kind === "found" ? "detections" : "truth"] && ["All", name].includes(state.look.part));
+
+// What the lines of the boxes and outlines in sight mean.
 function linesSaid(state) {
+  const drawn = new Set(state.panes.flatMap(({ view }) => outlinesShown(state, view).map(({ kind }) => kind)));
+  if (drawn.size) return [drawn.has("found") && "Green, solid: found.", drawn.has("reference")
+    && "Magenta, dashed: the reference."].filter(Boolean).join(" ");
   const kinds = new Set(state.panes.flatMap(({ view }) => boxesShown(state, view).map((box) => box.kind)));
   return Object.keys(LINES).filter((kind) => kinds.has(kind)).map((kind) => LINES[kind]).join(" ");
 }

@@ -104,18 +104,26 @@ function actions(state) {
     click: (pane, x, y) => {
       if (!pane.place) return;
       const box = boxAt(pane.shownBoxes || [], ...toImage(pane.place, x, y), 4 / pane.place.scale);
-      if (box) act.choose(pane.view, box);
+      const other = state.look.layout === "methods" && pane.method && pane.method !== state.method;
+      if (box && box.target) act.choose(pane.view, box, other ? pane.method : "");
+      else if (other) act.pick(pane.view, targetOf(state, pane.view), pane.method);
+      else if (box) act.choose(pane.view, box);
     },
-    choose: (view, box) => {
+    // Another target, and where it is given another method, becomes the choice of the page.
+    pick: (view, target, method) => {
+      state.chosen.set(view.case, target);
+      state.method = method || state.method;
+      state.look.overlay = true;
+      again(state);
+      state.picks += 1;
+      state.send("pick", { count: state.picks, at: Date.now(), case: view.case, target, method });
+    },
+    choose: (view, box, method = "") => {
       if (!box.target) {
         state.caption.textContent = `${box.text}: no map was made for this box.`;
         return;
       }
-      state.chosen.set(view.case, box.target);
-      state.look.overlay = true;
-      again(state);
-      state.picks += 1;
-      state.send("pick", { count: state.picks, at: Date.now(), case: view.case, target: box.target });
+      act.pick(view, box.target, method);
     },
   };
   return act;
@@ -192,6 +200,7 @@ function drawPane(state, pane) {
   drawImage(state, pane, pen);
   pane.stage.dataset.shown = view.case;
   if (pane.map && state.look.overlay) drawMap(state, pane, pen);
+  drawOutlines(state, pane, pen);
   placeBoxes(pane, state, pane.place, state.act.choose);
   const bar = scaleBar(pane.place.scale, view.spacing, Math.min(120, pane.width / 3));
   pane.bar.style.width = `${bar.width}px`;
@@ -247,10 +256,11 @@ function heading(state, pane) {
   const { view, method } = pane, target = targetOf(state, view);
   const entry = view.maps.find((map) => map.method === method && map.target === target);
   const words = view.targets.find((t) => t.target === target);
-  const own = view.case === state.data.case && state.look.layout === "exam" && state.data.views.length > 1;
+  const own = view.case === state.data.case && (state.look.layout === "exam" ? state.data.views.length > 1
+    : state.look.layout === "methods" && method !== "" && method === state.method);
   const among = state.look.layout === "methods", said = words ? words.brief : target;
   // Beside each other the methods explain the same target: it is named once, over the image.
-  pane.title.textContent = among && method ? "" : `${view.title}${own ? " ●" : ""}${view.flip ? " (mirrored)" : ""}`;
+  pane.title.textContent = among && method ? "" : `${view.title}${own && !among ? " ●" : ""}${view.flip ? " (mirrored)" : ""}`;
   pane.note.textContent = method === "" ? `image${among && said ? ` · ${said}` : ""}`
     : !entry ? "no map" : among ? entry.name : `${entry.name} · ${said}`;
   pane.root.classList.toggle("own", own);
@@ -258,7 +268,8 @@ function heading(state, pane) {
   pane.warn.hidden = !warning || state.look.layout === "exam";
   pane.warn.textContent = `⚠ ${warning}`;
   pane.warn.classList.toggle("failed", Boolean(entry && entry.failed));
-  const boxes = view.boxes.length === 1 ? "1 box" : `${view.boxes.length} boxes`;
+  const count = boxesShown(state, view).length, lines = outlinesShown(state, view).map((one) => `${one.name} ${one.kind}`);
+  const boxes = lines.length ? `outlines: ${lines.join(", ")}` : count === 1 ? "1 box" : `${count || "no"} boxes`;
   pane.stage.setAttribute("aria-label", `${view.title}, ${pane.note.textContent}, ${boxes}. ${warning}`);
   pane.canvas.setAttribute("aria-label", `${pane.note.textContent} over ${view.title}, case ${view.case}`);
   pane.warning = entry ? entry.warning : "";
@@ -267,7 +278,8 @@ function heading(state, pane) {
 
 // The trust warning once for all views of one method, and the caption of the chosen map.
 function tell(state) {
-  const own = state.panes.find((pane) => pane.view.case === state.data.case && pane.method) || state.panes[0];
+  const mine = state.panes.filter((pane) => pane.view.case === state.data.case && pane.method);
+  const own = mine.find((pane) => pane.method === state.method) || mine[0] || state.panes[0];
   const doubted = state.look.layout === "exam" ? state.panes.find((pane) => pane.failed)
     || state.panes.find((pane) => pane.warning) : null;
   state.trust.hidden = !doubted;
@@ -276,7 +288,12 @@ function tell(state) {
   const shown = own.map && state.look.overlay ? own.map.text : "";
   const { low, high } = windowOf(state, own);
   const level = `Window ${(high - low).toFixed(2)}, level ${((high + low) / 2).toFixed(2)}. `;
-  const text = `${level}${shown} ${linesSaid(state)}`;
+  const among = state.look.layout === "methods";
+  const named = among && shown ? `${own.note.textContent}: ` : "", absent = (among && own.view.absent) || "";
+  const target = own.view.targets.find((one) => one.target === targetOf(state, own.view));
+  // What the model said at a missed lesion is longer than the choice beside the image shows.
+  const missed = target && target.text.startsWith("missed") ? `${target.text[0].toUpperCase()}${target.text.slice(1)}. ` : "";
+  const text = `${missed}${level}${named}${shown} ${linesSaid(state)} ${absent}`.trim();
   if (state.caption.textContent !== text) state.caption.textContent = text;
 }
 

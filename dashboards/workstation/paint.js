@@ -67,6 +67,23 @@ function heatCanvas(piece, table, stamp) {
   return piece.canvas;
 }
 
+// The edges of the masks in sight: the reference dashed and wider, so that what was found does not hide it.
+function drawOutlines(state, { view, place }, pen) {
+  for (const { kind, lines } of outlinesShown(state, view).sort((a, b) => (a.kind < b.kind) - (a.kind > b.kind))) {
+    const found = kind === "found";
+    pen.strokeStyle = found ? "#00e640" : "#ff5cd6";
+    pen.lineWidth = (found ? 1.5 : 2.5) / place.scale;
+    pen.setLineDash(found ? [] : [6 / place.scale, 4 / place.scale]);
+    pen.beginPath();
+    for (const line of lines) {
+      for (let i = 0; i < line.length; i += 2) pen[i ? "lineTo" : "moveTo"](line[i], line[i + 1]);
+      pen.closePath();
+    }
+    pen.stroke();
+  }
+  pen.setLineDash([]);
+}
+
 // Size the pane's canvas for the screen and leave it black, in original pixels of the image from here on.
 function begin(canvas, place, width, height) {
   const dense = window.devicePixelRatio || 1;

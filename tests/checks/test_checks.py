@@ -13,6 +13,7 @@ import pytest
 from xaimed import registry
 from xaimed.checks.asking import run_checks
 from xaimed.checks.blank_maps import CHECK as BLANK_MAPS
+from xaimed.checks.calibration_fit import CHECK as CALIBRATION
 from xaimed.checks.case_mix import CHECK as CASE_MIX
 from xaimed.checks.completeness import CHECK as COMPLETENESS
 from xaimed.checks.dataset_warnings import CHECK as DATASET_WARNINGS
@@ -21,6 +22,7 @@ from xaimed.checks.froc_reach import CHECK as FROC_REACH
 from xaimed.checks.operating_point import CHECK as OPERATING_POINT
 from xaimed.checks.plan_criteria import CHECK as CRITERIA
 from xaimed.checks.proposals import CHECK as PROPOSALS
+from xaimed.checks.reused_cases import CHECK as REUSED
 from xaimed.checks.sanity_gate import CHECK as GATE
 from xaimed.checks.skill import CHECK as SKILL
 from xaimed.checks.split_overlap import CHECK as OVERLAP
@@ -73,7 +75,8 @@ def test_the_codes_are_stable() -> None:
     assert codes == {
         "split_overlap": "XM101", "operating_point": "XM102", "duplicate_images": "XM103",
         "near_duplicates": "XM104", "reused_cases": "XM105", "plan_criteria": "XM201",
-        "froc_reach": "XM202", "plan_first": "XM203", "sanity_gate": "XM301", "completeness": "XM302",
+        "froc_reach": "XM202", "plan_first": "XM203",
+        "calibration_fit": "XM204", "sanity_gate": "XM301", "completeness": "XM302",
         "blank_maps": "XM303",
         "proposals": "XM304", "skill": "XM305", "synthetic_data": "XM401", "dataset_warnings": "XM402",
         "case_mix": "XM403", "probes": "XM601", "probe_control": "XM602",
@@ -92,6 +95,35 @@ def test_split_overlap() -> None:
     asked(OVERLAP, run_of(training={**SAME, "patients": ["p3", "x"]}), "fail", "1 of them", "p3")
     apart = {**SAME, "patients": ["x"], "validation_patients": ["y"]}
     asked(OVERLAP, run_of(training=apart), "pass", "0 of them are among the 2 patients")
+
+
+def test_patients_that_are_not_known_are_on_no_side_of_a_split() -> None:
+    apart = {**SAME, "patients": ["x"], "validation_patients": ["y"]}
+    for training in (SAME, apart, {**SAME, "manifest": "cd34"}):
+        asked(OVERLAP, run_of(training=training, data={"people": "unknown"}), "NOT ASSESSED", "under other names")
+        asked(OVERLAP, run_of(training=training, data={"people": "one"}), "fail", "one person")
+        asked(OVERLAP, run_of(training=training, data={"people": "known"}),
+              "concern" if "cd34" in training.values() else "pass")
+    asked(OVERLAP, run_of(training={**SAME, "patients": ["p3"]}, data={"people": "unknown"}), "fail", "p3")
+    asked(OVERLAP, run_of(training={"dataset": "others"}, data={"people": "one"}), "NOT ASSESSED", "'others'")
+
+
+@pytest.mark.parametrize(("error", "slope", "outcome"), [
+    ((0.36, 0.28, 0.41), (1.0, 0.9, 1.1), "concern"), ((0.02, 0.0, 0.06), (4.3, 2.1, 6.5), "concern"),
+    ((0.02, 0.0, 0.06), (0.5, 0.3, 0.7), "concern"), ((0.02, 0.0, 0.06), (1.0, 0.7, 1.4), "pass"),
+    ((0.05, 0.0, 0.2), (1.0, 0.1, 2.0), "NOT ASSESSED")])
+def test_calibration_fit(error: tuple[float, float, float], slope: tuple[float, float, float], outcome: str) -> None:
+    found = [Estimate("ECE, debiased", *error, rule="10 bins"), Estimate("calibration slope", *slope),
+             Estimate("ECE, debiased", 0.0, 0.0, 0.01, rule="10 bins, after calibration")]
+    asked(CALIBRATION, run_of(estimates=found), outcome, f"{error[0]:.3f}", "after calibration 0.000")
+    asked(CALIBRATION, run_of(estimates=found[1:]), "NOT ASSESSED", "No calibration error")
+    asked(CALIBRATION, run_of(estimates=found, task="segmentation"), "not applicable")
+
+
+def test_of_no_case_nothing_passes() -> None:
+    empty = run_of(cases(0))
+    asked(OPERATING_POINT, empty, "not applicable", "no case")
+    asked(REUSED, empty, "not applicable", "no case")
 
 
 @pytest.mark.parametrize(("chosen", "split", "outcome"), [

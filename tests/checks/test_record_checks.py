@@ -78,7 +78,7 @@ def test_the_ledger_counts_audits_and_other_models(tmp_path: Path, example_run: 
     assert used_before(tmp_path / "elsewhere", "s", "m1") == {"audits": 0, "models": 0, "entries": 0}
     assert len(ledger.read(tmp_path / NAME)) == 4
     run = Run.open(example_run)
-    for reuse, outcome in ((None, "NOT ASSESSED"), ({"audits": 3, "models": 0}, "pass"),
+    for reuse, outcome in ((None, "NOT ASSESSED"), ({"audits": 3, "models": 0}, "concern"),
                            ({"audits": 0, "models": 0, "entries": 0}, "NOT ASSESSED"),
                            ({"audits": 0, "models": 0, "entries": 4}, "pass"),
                            ({"audits": 3, "models": 2}, "concern")):

@@ -99,7 +99,7 @@ def test_a_reader_disagrees_with_a_map_and_it_is_stored_shown_counted_and_export
     page.get_by_role("textbox", name="Comment").fill("=the mass lies medially")
     page.get_by_role("textbox", name="Your name or code").fill("Dr B")
     page.get_by_role("button", name="Record", exact=True).click()
-    page.get_by_text("Recorded: wrong place, with your comment, for the map of grad cam for d0 in ex000, by Dr B"
+    page.get_by_text("Recorded: wrong place, with your comment, for the map of grad cam for detection d0: malignant"
                      ).wait_for()
     page.get_by_text("Dr B, ").wait_for()
     ready(page)

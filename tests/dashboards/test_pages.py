@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra 'dashboard' is not installed")
 
 import pandas as pd
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboards.exams import exam_run
@@ -339,3 +340,39 @@ def test_names_of_a_run_are_text_and_never_markup() -> None:
     for dangerous, gone in (("![x](http://a/b)", "]("), ("[x](http://a)", "]("), (":material/home:", ":material"),
                             ("<b>x</b>", "<b>"), ("$x$", "$x$"), ("`x`", "`x`")):
         assert gone not in re.sub(r"\\.", "", plain(dangerous))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_numbers_that_were_changed_after_the_audit_are_told_on_every_page(monkeypatch: pytest.MonkeyPatch,
+                                                                          folder: Path, page: str) -> None:
+    file = folder / "demo" / "results.json"
+    told_of = "results.json differs from its record"
+    assert told_of not in told(launched(monkeypatch, folder, page))
+    file.write_text(file.read_text().replace("0.75", "0.99"))
+    text = told(launched(monkeypatch, folder, page))
+    assert told_of in text
+    assert "xaimed verify demo" in text
+    assert "the chain is whole" not in text
+
+
+@pytest.mark.parametrize("what", ["image", "maps"])
+def test_no_opinion_is_asked_on_what_cannot_be_seen(monkeypatch: pytest.MonkeyPatch, folder: Path, what: str) -> None:
+    assert launched(monkeypatch, folder, "case", run="demo", case="ex000").radio
+    shutil.rmtree(folder / "demo" / "maps.zarr" / "ex000" / what / "c")
+    st.cache_resource.clear()
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000")
+    assert not at.radio
+    assert not [button for button in at.button if button.label == "Record"]
+    assert "No opinion can be given on what cannot be seen" in told(at)
+
+
+def test_a_method_or_target_that_is_not_there_is_said_and_downloads_carry_the_run(monkeypatch: pytest.MonkeyPatch,
+                                                                                 folder: Path) -> None:
+    at = launched(monkeypatch, folder, "case", run="demo", case="ex000", method="nomethod", target="zzz")
+    assert "There is no method nomethod here" in told(at)
+    assert "There is no target zzz here" in told(at)
+    assert "There is no" not in told(launched(monkeypatch, folder, "case", run="demo", case="ex000"))
+    from dashboards import downloads
+
+    st.session_state["run_name"] = "demo"
+    assert downloads._file("froc", "csv") == "demo-froc.csv"

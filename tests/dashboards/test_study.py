@@ -198,6 +198,77 @@ def test_a_stopped_study_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, f
     assert (desk(at)["stage"], desk(at)["first"], desk(at)["place"]) == ("with", 62, "Case 1 of 2, with the model")
 
 
+def test_another_seed_is_another_study_and_asked_for_twice(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    run = Run.open(folder / "views")
+    study = Study("Dr A", 7, 2)
+    reading.record(run, study, Reading(study.exams(run)[0].name, "without", 62, 3.0))
+    at = launched(monkeypatch, folder, "study")
+    assert "There is a study with seed 7 and 2 cases, begun by 1 reader." in told(at)
+    at.number_input[0].set_value(8)
+    at = begin(at, "Dr B")
+    assert not [one for one in at.get("bidi_component") if "reader" in one.proto.component_name]
+    assert "Seed 8 with 2 cases is another study than those above" in told(at)
+    at = begin(at, "Dr B")
+    assert desk(at)["place"] == "Case 1 of 2, without the model"
+
+
+def test_an_empty_name_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = begin(launched(monkeypatch, folder, "study"), "")
+    assert "no name of a reader; expected 1 to 60 characters: type a name or a code" in told(at)
+
+
+def test_results_only_shows_the_table_of_the_readers_who_are_through(monkeypatch: pytest.MonkeyPatch,
+                                                                     example_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(example_run, tmp_path / "demo")
+    run = Run.open(tmp_path / "demo")
+    for reader in ("a", "bb"):
+        study = Study(reader, 3, 6)
+        while (due := reading.upcoming(run, study)) is not None:
+            reading.record(run, study, Reading(due[0].name, due[1], 50 + len(reader), 1.0))
+    at = launched(monkeypatch, tmp_path, "study")
+    next(b for b in at.button if b.label == "Results only").click().run()
+    assert not at.exception
+    assert "through with this study: 2, of 2 who began." in told(at)
+    assert at.dataframe
+
+
+def test_the_other_pages_are_closed_while_a_study_is_open(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    at = answer(begin(launched(monkeypatch, folder, "study"), "Dr B"), 40)
+    for page in ("cases", "case", "overview", "failures"):
+        at.switch_page(f"pages/{page}.py").run()
+        assert "You are in a reader study: finish it or leave it." in told(at)
+        for word in ("ex000", "missed:", "grad cam", "sensitivity"):
+            assert word not in told(at), page
+        assert not at.dataframe
+        assert not at.get("bidi_component")
+    kept = [line.facts for line in Journal(folder).lines("view") if line.facts.get("kept_back")]
+    assert [(one["page"], one["reader"]) for one in kept] == [
+        (page, "Dr B") for page in ("cases", "case", "overview", "failures")]
+    at.switch_page("pages/study.py").run()
+    assert desk(at)["stage"] == "with", "the study goes on where it was"
+
+
+def test_who_leaves_a_study_sees_the_pages_and_the_results_tell_of_it(monkeypatch: pytest.MonkeyPatch,
+                                                                      folder: Path) -> None:
+    at = answer(begin(launched(monkeypatch, folder, "study"), "Dr B"), 40)
+    at.switch_page("pages/cases.py").run()
+    next(b for b in at.button if b.label == "Leave the study").click().run()
+    assert "You have left the study" in told(at)
+    assert at.dataframe
+    [left] = Journal(folder).lines("study left")
+    assert left.facts["reader"] == "Dr B"
+    assert Journal(folder).lines("view")[-1].facts["reader"] == "Dr B"
+    at.switch_page("pages/study.py").run()
+    begin(at, "Dr B")
+    for score in (30, 30, 30):
+        at = answer(at, score)
+    text = "Dr B saw cases, which may have shown the reference and asked for 1 page that stayed closed, before their"
+    assert text in told(at)
+    at.switch_page("pages/cases.py").run()
+    assert at.dataframe, "a reader who is through sees all"
+    assert Journal(folder).lines("view")[-1].facts["reader"] == ""
+
+
 FORM = "[...document.querySelectorAll('*')].map(e => e.shadowRoot).find(r => r && r.querySelector('.answer'))"
 
 
@@ -272,7 +343,7 @@ def test_two_readers_read_a_small_study_by_the_keyboard(page: tuple[Page, Seen, 
             tab.keyboard.press("Enter")
             wait_for(tab, f"Case {number} of 3, with the model")
             assert "undefined" not in words(tab)
-            assert f"Your first answer was {base + number}." in words(tab)
+            assert f"Your first answer was {base + number}; it stands." in words(tab)
             tab.keyboard.press("Enter")  # once too often: it must not answer what has just come
             assert tab.locator(".number input").input_value() == str(base + number)
             if number == 1 and reader == "Dr A":  # reloaded in the middle: name again, and on
@@ -283,7 +354,7 @@ def test_two_readers_read_a_small_study_by_the_keyboard(page: tuple[Page, Seen, 
                 wait_for(tab, "Case 1 of 3, with the model")
             scale = tab.get_by_role("slider", name="Scale from 0 to 100 percent")
             scale.press("ArrowRight" if number == 2 else "9" if number == 3 else "Tab")
-            name = {1: f"Keep {base + 1}", 2: f"Record {base + 3}", 3: "Record 90"}[number]
+            name = {1: f"Again {base + 1}", 2: f"Record {base + 3}", 3: "Record 90"}[number]
             tab.get_by_role("button", name=f"{name} and go on").press("Enter")
         tab.get_by_text("You have read all cases").wait_for()
         ready(tab)

@@ -108,6 +108,51 @@ def test_a_box_out_of_the_pane_has_an_arrow_and_no_label(page: Page) -> None:
     assert stage(page, "ex000").locator(".box span:visible").count() > 0
 
 
+def test_the_caption_is_of_the_chosen_method_and_a_click_on_another_pane_chooses_it(page: Page) -> None:
+    page.get_by_label("Show", exact=True).select_option("methods")
+    pane = page.locator(".pane")
+    page.locator(".stage[data-map$='/kernel_shap']").wait_for()
+    caption = page.locator(".viewer .caption")
+    names = pane.locator(".note").all_text_contents()
+    assert pane.and_(page.locator(".own")).locator(".note").all_text_contents() == ["grad cam"]
+    assert " grad cam: Full colour" in str(caption.text_content())
+    stages = page.locator(".stage")
+    other = stages.nth(names.index("kernel shap"))
+    other.click(position={"x": 4, "y": 4})
+    page.locator(".pane.own .note", has_text="kernel shap").wait_for()
+    settle(page)
+    assert " kernel shap: Full colour" in str(caption.text_content())
+    page.wait_for_url("**method=kernel_shap**")
+
+
+def test_the_words_over_a_pane_keep_clear_of_those_over_the_next(page: Page) -> None:
+    for words, pane in zip(places(page, ".head .note"), places(page, ".pane"), strict=True):
+        assert words[2] <= pane[2] - 7
+
+
+def test_what_the_model_said_at_a_missed_lesion_stands_under_the_images(tab: tuple[Page, Seen]) -> None:
+    page, seen = tab
+    page.goto(f"{seen.address}/case?run=exam&case=ex003")
+    page.locator(".stage[data-shown=ex003][data-map]").wait_for()
+    settle(page)
+    assert str(page.locator(".viewer .caption").text_content()).startswith(
+        "Missed lesion: benign (score there 0.210, no box of the model lies on it). Window")
+
+
+def test_a_screen_reader_hears_of_the_boxes_in_sight(page: Page) -> None:
+    named = stage(page, "ex000").get_attribute("aria-label")
+    count = stage(page, "ex000").locator(".box").count()
+    assert count
+    assert named is not None
+    assert (", 1 box" if count == 1 else f", {count} boxes") in named
+    for name in ("Detections", "Reference"):
+        page.get_by_label(name, exact=True).uncheck()
+    settle(page)
+    named = stage(page, "ex000").get_attribute("aria-label")
+    assert named is not None
+    assert ", no boxes." in named
+
+
 def test_methods_are_in_register_with_whole_words(page: Page) -> None:
     page.get_by_label("Show", exact=True).select_option("methods")
     page.locator('.stage[data-map="d0/kernel_shap"]').wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import tracemalloc
@@ -56,6 +57,7 @@ def test_only_a_page_of_cases_reaches_the_browser(monkeypatch: pytest.MonkeyPatc
 def test_filters_stay_when_the_reader_comes_back(monkeypatch: pytest.MonkeyPatch, crowd: Path) -> None:
     at = launched(monkeypatch, crowd.parent, "cases")
     at.selectbox(key="kind").set_value("false negatives").run()
+    at.toggle(key="descending").set_value(True).run()
     kept = shown(at)
     assert 0 < len(kept) < 50
     at.switch_page("pages/failures.py").run()
@@ -64,12 +66,61 @@ def test_filters_stay_when_the_reader_comes_back(monkeypatch: pytest.MonkeyPatch
     assert shown(at) == kept
 
 
+def test_a_filter_that_the_reader_set_stays_and_one_that_is_closed_sends_nothing(monkeypatch: pytest.MonkeyPatch,
+                                                                                crowd: Path) -> None:
+    at = launched(monkeypatch, crowd.parent, "cases")
+    at.toggle(key="only_missed").set_value(True).run()
+    # The browser mounts what stands in a closed pop-up at zero and sends that back at the next click.
+    assert [slider.key for slider in at.slider] == []
+    assert [box.key for box in at.multiselect] == ["outcomes", "labels"]
+    at.toggle(key="only_missed").set_value(False).run()
+    at.session_state["more_filters"] = True
+    assert at.run().slider(key="energy").value == 1.0
+    at.slider(key="energy").set_value(0.5).run()
+    at.multiselect(key="group_site").set_value(["A"]).run()
+    kept = shown(at)
+    assert 0 < len(kept) < 50
+    at.session_state["more_filters"] = False
+    at.run().run()
+    assert shown(at) == kept
+    at.switch_page("pages/failures.py").run()
+    at.switch_page("pages/cases.py").run()
+    assert shown(at) == kept
+    at.session_state["more_filters"] = True
+    assert at.run().slider(key="energy").value == 0.5
+    assert at.multiselect(key="group_site").value == ["A"]
+
+
+@pytest.mark.parametrize("step", ["page", "order"])
+def test_the_case_that_is_named_is_the_one_that_opens(monkeypatch: pytest.MonkeyPatch, crowd: Path, step: str) -> None:
+    at = launched(monkeypatch, crowd.parent, "cases")
+    at.selectbox(key="case_to_open").set_value(at.selectbox(key="case_to_open").options[3]).run()
+    if step == "page":
+        at.number_input(key="page_number").set_value(2).run()
+    else:
+        at.selectbox(key="order_by").set_value("score").run()
+        assert list(at.dataframe[0].value["score"]) == sorted(at.dataframe[0].value["score"], reverse=True)
+    named = at.selectbox(key="case_to_open").value
+    assert named in shown(at)
+    next(b for b in at.button if b.label == "Open").click().run()
+    assert named in told(at)
+    assert at.session_state["case_name"] == named
+
+
+def test_the_columns_are_the_same_on_every_page(monkeypatch: pytest.MonkeyPatch, crowd: Path) -> None:
+    at = launched(monkeypatch, crowd.parent, "cases")
+    seen = [list(at.number_input(key="page_number").set_value(number).run().dataframe[0].value)
+            for number in (1, 2, 3)]
+    assert seen[0] == seen[1] == seen[2]
+
+
 def test_cases_of_several_runs_and_a_word_where_data_differ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     file = crowd_run(folder / "crowd", 8).path / "run.json"
     file.write_text(file.read_text().replace("ef" * 32, "fe" * 32))
     at = launched(monkeypatch, folder, "cases", run="demo")
     assert len(shown(at)) == 6
-    at.multiselect(key="runs_listed").set_value(["crowd"]).run()
+    at.session_state["more_filters"] = True
+    at.run().multiselect(key="runs_listed").set_value(["crowd"]).run()
     assert set(at.dataframe[0].value["run"]) == {"demo", "crowd"}
     assert len(shown(at)) == 14
     assert any("different data" in warning.value for warning in at.warning)
@@ -83,7 +134,8 @@ def test_an_opinion_is_recorded_shown_and_counted(monkeypatch: pytest.MonkeyPatc
     at.text_area[0].set_value("it *lies* medially")
     at.text_input(key="reader").set_value("Dr B")
     record(at)
-    assert "Recorded: wrong place, with your comment, for the map of grad cam for d0 in ex000, by Dr B." in told(at)
+    assert re.search(r"Recorded: wrong place, with your comment, for the map of grad cam for detection d0: malignant "
+                     r"0\.\d\d in ex000, by Dr B\.", told(at))
     assert "it *lies* medially" in told(at)
     assert (at.radio[0].value, at.text_area[0].value) == (None, "")
     assert at.text_input(key="reader").value == "Dr B"
@@ -120,6 +172,8 @@ def test_no_opinion_is_carried_over_to_another_case_target_or_method(monkeypatch
         names = list(dict.fromkeys(getattr(entry, step) for entry in Run.open(folder / "demo").entries(start)))
         box.set_value(next(name for name in names if name != box.value)).run()
     assert (at.radio[0].value, at.text_area[0].value) == (None, "")
+    assert "Not recorded: agree, \u201cnot sent\u201d, of the map of" in told(at)
+    assert f"in {start}." in told(at)
     assert at.text_input(key="reader").value == "Dr B", "who reads stays"
     record(at)
     assert "Nothing recorded" in told(at)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from xaimed.data.dataset import DataRequest
-from xaimed.data.listed import Origin, chosen, located, moved, slug
+from xaimed.data import pneumoniamnist, t1_anatomy
+from xaimed.data.dataset import CaseRow, DataRequest, Selection
+from xaimed.data.listed import About, Listed, Origin, Picture, chosen, located, moved, slug
 from xaimed.errors import InputError, NotFound
 
 
@@ -51,3 +53,12 @@ def test_pseudonyms_and_windows() -> None:
     assert slug("AbdomenCT/000026 (1)") == "AbdomenCT-000026-1"
     x, y, _ = moved(10, 20, 2.0) @ (3.0, 4.0, 1.0)
     assert (x, y) == (16, 28)
+
+
+def test_a_selection_says_what_is_known_of_the_people() -> None:
+    rows = [CaseRow("a", "p", "test", None)]
+    about = About("one-head", "One head", "segmentation", (), (), people="one")
+    listed = Listed(about, rows, lambda index: Picture(np.zeros((1, 2, 2), np.float32), ""))
+    assert Selection(listed, [0], "test").people == "one"
+    assert Selection(Listed(replace(about, people="known"), rows, listed.picture), [0], "test").people == "known"
+    assert [t1_anatomy.ABOUT.people, pneumoniamnist.ABOUT.people] == ["one", "unknown"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from xaimed.content import folder
 from xaimed.errors import PlanError
 from xaimed.metrics.criteria import criteria_of, judgements_of, rules_of, verdict
+from xaimed.plan import open_plan
 from xaimed.run import Run
 from xaimed.stats import Estimate, Results
 from xaimed.types import Finding
+from xaimed.unanswered import INTENDED
 
 AUC = Estimate("image AUC malignant", 0.80, 0.72, 0.88, interval="DeLong", numerator=30.0, denominator=100.0)
 RESULTS = Results((
@@ -47,6 +52,22 @@ def test_an_upper_bound_is_judged_from_the_other_end(limit: float, on: str, answ
     assert f"at most {limit:g}" in found[0].statement
 
 
+@pytest.mark.parametrize(("criterion", "answer"), [
+    ({"at_least": 0.75}, "inconclusive"), ({"at_most": 0.85}, "inconclusive"), ({"at_least": 0.72}, "met"),
+    ({"at_most": 0.88}, "met"), ({"at_least": 0.75, "on": "value"}, "met")])
+def test_the_interval_decides_where_nothing_is_said(criterion: dict[str, object], answer: str) -> None:
+    assert judgements_of(plan(name="image AUC malignant", **criterion), RESULTS)[0].answer == answer
+
+
+def test_a_number_without_an_interval_is_assessed_by_its_value_only_where_that_is_asked() -> None:
+    alone = Results((Estimate("Dice", 0.9, interval="none: 2 patients"),))
+    found = judgements_of(plan(name="Dice", at_least=0.7), alone)[0]
+    assert found.answer == "NOT ASSESSED"
+    assert "no interval" in found.statement
+    assert "none: 2 patients" in found.statement
+    assert judgements_of(plan(name="Dice", at_least=0.7, on="value"), alone)[0].answer == "met"
+
+
 def test_a_rate_that_was_not_reached_is_judged_at_the_end_of_the_curve() -> None:
     name = "sensitivity at 0.5 false positives per image"
     found = judgements_of(plan(name=name, rule="centre in box", at_least=0.9), RESULTS)[0]
@@ -70,7 +91,7 @@ def test_a_suppressed_number_is_not_assessed() -> None:
 
 
 def test_a_group_can_be_asked() -> None:
-    found = judgements_of(plan(name="image AUC malignant", group="site=A", at_least=0.6), RESULTS)[0]
+    found = judgements_of(plan(name="image AUC malignant", group="site=A", at_least=0.5), RESULTS)[0]
     assert found.answer == "met"
     assert "in site=A 0.700" in found.statement
 
@@ -133,3 +154,28 @@ def test_the_verdict_follows_from_the_rules_of_the_plan(
 def test_rules_that_cannot_be_read_are_refused(table: object, words: str) -> None:
     with pytest.raises(PlanError, match=words):
         rules_of({"verdict": table})
+
+
+LOST = Estimate("missing outputs", 0.2, 0.1, 0.3, numerator=20.0, denominator=100.0, interval="Wilson")
+AMONG = Estimate("sensitivity", 0.9, 0.8, 0.95, rule="among", interval="Wilson")
+STRICT = Estimate("sensitivity", 0.7, 0.6, 0.78, rule=INTENDED, interval="Wilson")
+
+
+def test_missing_outputs_count_as_wrong_in_a_criterion_and_both_figures_are_told() -> None:
+    given = Results((AMONG, LOST, replace(LOST, name="indeterminate outputs", numerator=3.0), STRICT, AUC))
+    found = judgements_of(plan(name="sensitivity", at_least=0.75), given)[0]
+    assert (found.answer, found.estimate) == ("inconclusive", STRICT)
+    assert "23 of 100 cases without a usable output count as wrong" in found.statement
+    assert "sensitivity [among] 0.900" in found.statement
+    named = judgements_of(plan(name="sensitivity", rule="among", at_least=0.75), given)[0]
+    assert (named.answer, named.estimate) == ("met", AMONG)
+    area = judgements_of(plan(name="image AUC malignant", at_least=0.7), given)[0]
+    assert area.statement.startswith("23 of 100 cases without a usable output are left out: image AUC")
+    none = judgements_of(plan(name="sensitivity", at_least=0.75), Results((AMONG, replace(LOST, numerator=0.0))))[0]
+    assert (none.answer, none.statement[:11]) == ("met", "sensitivity")
+
+
+@pytest.mark.parametrize("path", sorted(folder("audits").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_plans_that_come_with_xaimed_judge_by_the_interval(path: Path) -> None:
+    found = criteria_of({"criteria": open_plan(path.stem).criteria})
+    assert {one.on for one in found} <= {"low", "high"}

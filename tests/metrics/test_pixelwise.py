@@ -42,16 +42,35 @@ def test_the_means_of_four_cases_by_hand() -> None:
     assert (gland.value, gland.denominator) == (pytest.approx(0.2), 2)
     assert whole.low <= whole.value <= whole.high
     assert (whole.unit, whole.rule) == ("case", "mean over cases")
-    assert "patient bootstrap" in whole.interval
+    assert whole.interval == "Student's t on 2 patients; 1 of 6 values left out as not defined"
+    assert fat.interval == "Student's t on 2 patients"
+    assert gland.interval.endswith("1 of 3 values left out as not defined")
 
 
 def test_the_interval_is_that_of_patients_and_not_of_cases() -> None:
-    """Patients p (a and b, 0), q (1), r (1): a draw has the mean n_q + n_r over 2 n_p + n_q + n_r."""
-    rows = scores(("a", "x", "Dice", 0.0), ("b", "x", "Dice", 0.0), ("c", "x", "Dice", 1.0), ("d", "x", "Dice", 1.0))
-    estimate = found(pooled(rows, cases(), Pooling(4000, 0, 2)))["Dice", "all"]
-    draw = np.random.default_rng(3).multinomial(3, [1 / 3] * 3, 20_000)
-    means = (draw[:, 1] + draw[:, 2]) / (2 * draw[:, 0] + draw[:, 1] + draw[:, 2])
+    """Twelve patients, the first with two cases of 0; a draw has the mean of its cases, not of its patients."""
+    names = [f"c{i}" for i in range(13)]
+    rows = scores(*((name, "x", "Dice", float(i > 6)) for i, name in enumerate(names)))
+    table = pd.DataFrame({"case": names, "patient": ["p0", *(f"p{i}" for i in range(12))]})
+    estimate = found(pooled(rows, table, Pooling(4000, 0, 2)))["Dice", "all"]
+    draw = np.random.default_rng(3).multinomial(12, [1 / 12] * 12, 20_000)
+    size, sums = np.r_[2, np.ones(11)], np.r_[np.zeros(6), np.ones(6)]
+    means = draw @ sums / (draw @ size)
     assert (estimate.low, estimate.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.02)
+    assert estimate.interval.startswith("patient bootstrap")
+
+
+def test_few_patients_get_students_t_and_one_value_in_all_wilson() -> None:
+    """Three patients of one case each: 0.6, 0.7, 0.8 has the t interval 0.7 +- 4.303 * 0.1 / sqrt(3)."""
+    table = pd.DataFrame({"case": list("abc"), "patient": list("pqr")})
+    rows = scores(*((case, "x", "HD95", value) for case, value in zip("abc", (6.0, 7.0, 8.0), strict=True)),
+                  *((case, "x", "folding", 0.0) for case in "abc"), *((case, "x", "PSNR", 30.0) for case in "abc"))
+    all_of = {e.name: e for e in pooled(rows, table, PLAIN).estimates}
+    assert (all_of["HD95"].low, all_of["HD95"].high) == pytest.approx((7 - 2.4843, 7 + 2.4843), abs=1e-3)
+    assert (all_of["folding"].low, all_of["folding"].high) == pytest.approx((0.0, 0.5615), abs=1e-3)
+    assert all_of["folding"].interval == "Wilson on 3 patients, all alike"
+    assert math.isnan(all_of["PSNR"].low)
+    assert "the same value in all 3 patients" in all_of["PSNR"].interval
 
 
 def test_a_small_group_is_not_shown() -> None:

@@ -28,6 +28,7 @@ def test_few_cases_give_the_same_values_without_interval_and_p() -> None:
         assert math.isnan(e.low), e
         assert math.isnan(e.high), e
         assert not e.name.startswith(P_VALUES)
+        assert "p by" not in e.rule, "no p is shown"
         assert "over the readers alone" not in e.rule, "an interval in words is one too"
         assert e.unit == "reader" or e.interval == (
             "NOT ASSESSED: 2 readers, 4 patients with the finding and 8 without; "

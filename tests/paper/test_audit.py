@@ -63,7 +63,7 @@ def test_the_case_study_s_intervals_and_measures(hadush: PaperAudit) -> None:
 def test_the_case_study_s_questions(hadush: PaperAudit) -> None:
     texts = {topic: " ".join(r.text for r in hadush.remarks if r.topic == topic) for topic in outcomes(hadush)}
     assert "92.18 % are the same" in texts["AUC"]
-    assert "6340 images of 1690 patients (3.75 each)" in texts["leakage"]
+    assert "6340 images of 1690 cases (3.75 each)" in texts["leakage"]
     assert "49.4 % of the test images come from St Gebriel" in texts["sites"]
     assert "Kadisko (4), Pioneer (3)" in texts["sites"]
     assert "data table" not in texts

@@ -41,7 +41,7 @@ LEVELS: dict[str, list[Any]] = {**{name: [] for name in names("probes")}, **OWN}
 PLAN = {"judging": {"resamples": 100}, "explaining": {
     "methods": ["grad_cam"], "metrics": ["gini"], "gate_scenes": 0, "cases": 2, "axis": {"donors": 0}},
     "probes": {"cases": 20, "targets": 10, "levels": LEVELS},
-    "criteria": [{"name": CHANGE + BALANCED, "probe": "marker_removed:markers", "at_least": -0.1}]}
+    "criteria": [{"name": CHANGE + BALANCED, "probe": "marker_removed:markers", "at_least": -0.1, "on": "value"}]}
 
 
 def reader() -> Model:

@@ -11,6 +11,8 @@ from tests import example_run as example
 from tests.report.conftest import text_of
 from xaimed.report.blocks import Gallery, Table
 from xaimed.report.case import case_document
+from xaimed.report.judged import lesion_words
+from xaimed.report.reading import read_case
 from xaimed.report.write import write_reports
 from xaimed.run import Run
 from xaimed.stats import Results
@@ -45,6 +47,16 @@ def table(run: Run, caption: str) -> Table:
     """The table of the case's page with this caption."""
     return next(block for block in case_document(run, "ex001").blocks
                 if isinstance(block, Table) and block.caption == caption)
+
+
+@pytest.mark.parametrize(("label", "words"), [
+    ("malignant", "1 found, 0 missed."), ("benign", "1 found, 0 missed. t0 called malignant, reference benign.")])
+def test_a_lesion_found_under_another_class_is_told(busy: Run, label: str, words: str) -> None:
+    reading = read_case(busy, "ex001")
+    found, lesion = replace(reading.detections[0], label="malignant"), replace(
+        reading.references[0], label=label, found_by=reading.detections[0].name, missed=False)
+    told = lesion_words(replace(reading, detections=(found,), references=(lesion,)))
+    assert told.endswith(words)
 
 
 def test_weak_detections_are_counted_not_listed(busy: Run) -> None:

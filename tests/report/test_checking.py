@@ -18,8 +18,9 @@ from xaimed.report.attachments import scores_csv
 from xaimed.report.checking import check_report
 from xaimed.report.sbom import sbom_attachment
 from xaimed.report.typst import Renderer
-from xaimed.report.write import report_document
+from xaimed.report.write import report_document, write_reports
 from xaimed.run import Run
+from xaimed.viz.lettering import FONTS, VARIABLE
 
 pytest.importorskip("pypdf")
 
@@ -230,6 +231,22 @@ def test_a_report_of_other_code_is_checked_by_its_numbers_and_says_so(plain: Pat
     found = check_report(plain / "report.pdf", Run.open(plain))
     assert found.problems == ()
     assert "not made again: it was written by another version of xaimed" in found.checked[-1]
+
+
+def test_a_report_drawn_with_other_fonts_is_unchanged_and_said_not_to_be_made_again(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    shutil.copy(FONTS / "OpenSans-Regular.ttf", fonts / "Another.ttf")
+    run = Run.open(make(tmp_path / "run", 2))
+    with monkeypatch.context() as drawn:
+        drawn.setenv(VARIABLE, str(fonts))
+        write_reports(run, [])
+        assert "made again" not in check_report(run.path / "report.pdf", run).checked[-1].partition("the report ")[0]
+    found = check_report(run.path / "report.pdf", run)
+    assert found.problems == ()
+    assert "not made again: it was drawn with other fonts than those at hand" in found.checked[-1]
+    assert VARIABLE in found.checked[-1]
 
 
 def test_an_untouched_case_page_is_unchanged_and_that_of_another_run_is_not(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from tests.table_runs import table_run
 from xaimed.report.blocks import Gallery, Table
 from xaimed.report.sections import errors
+from xaimed.report.sections.errors import error_rule
 from xaimed.run import Run
 
 
@@ -22,6 +27,15 @@ def planted(folder: Path, wrong_at: str) -> Run:
         said = (i // 4 % 2) == right
         scores += [f"c{i},{0.9 if said else 0.1},1", f"c{i},{0.1 if said else 0.9},0"]
     return table_run(folder, "\n".join(truth) + "\n", "\n".join(scores) + "\n")
+
+
+@pytest.mark.parametrize(("task", "targets", "words"), [
+    ("detection", ["malignant"], "missed lesion"),
+    ("classification", ["malignant"], "wrong side of the operating point"),
+    ("classification", ["malignant", "normal"], "having the highest score")])
+def test_the_rule_that_is_printed_is_the_one_that_is_used(task: str, targets: list[str], words: str) -> None:
+    table = pd.DataFrame({"condition": "clean", "x0": math.nan, "target": targets})
+    assert words in error_rule(SimpleNamespace(meta={"model": {"task": task}}, predictions=table))  # type: ignore[arg-type]
 
 
 def test_the_planted_group_comes_first(tmp_path: Path) -> None:

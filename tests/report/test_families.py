@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from xaimed.report.blocks import Badge, Notice, Table
-from xaimed.report.families import Family, family
+from xaimed.report.families import Family, family, group_tables
 from xaimed.report.sections.decision import section
 from xaimed.report.wording import compact, counts, flattened, given, joined, number, percent
 from xaimed.run import Run
@@ -110,3 +110,10 @@ def test_limits_stay_on_one_line_where_they_are_short() -> None:
     assert joined("0.571", "0.603") == "0.571\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}0.603"
     assert joined("1.5e-08", "1.8e-08 or more") == "1.5e-08 to 1.8e-08 or more"
     assert pretty("deletion_auc[tissue_median]") == "Deletion AUC (tissue median)"
+
+
+def test_a_long_name_of_a_group_leaves_the_numbers_their_room() -> None:
+    long = [Estimate(name, 0.5, 0.4, 0.6, group=f"site={'z' * 120}") for name in ("sensitivity", "specificity", "AUC")]
+    (table,) = group_tables("By group", tuple(long))
+    shares = [column.share for column in table.columns]
+    assert shares[0] / sum(shares) < 0.3

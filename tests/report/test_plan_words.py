@@ -9,7 +9,7 @@ import pytest
 
 from xaimed.report.blocks import Table
 from xaimed.report.panels import unit_of
-from xaimed.report.sections.analysis_plan import _counted, _missing
+from xaimed.report.sections.analysis_plan import _counted, _missing, unanswered
 from xaimed.report.sections.intended_use import locked
 from xaimed.report.sections.structure import _shares, plane_name, section, share_words
 from xaimed.stats import Estimate, Results
@@ -31,6 +31,14 @@ def test_missing_outputs_that_were_counted_are_not_called_unassessed() -> None:
     assert _missing(counted, {}).startswith("not said by the plan; counted")  # type: ignore[arg-type]
     assert _missing(counted, {"missing": "read again"}) == "read again"  # type: ignore[arg-type]
     assert _missing(silent, {}) == "NOT ASSESSED"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("estimates", "expected"), [
+    ((Estimate("missing outputs", 0.1, 0, 0.3, numerator=1, denominator=10),), "1 of 10"), ((), "1 of 3")])
+def test_cases_without_an_output_are_counted(estimates: tuple[Estimate, ...], expected: str) -> None:
+    tables = {name: pd.DataFrame({"case": cases}) for name, cases in
+              (("cases", ["a", "b", "c"]), ("predictions", ["a", "a"]), ("scores", ["b"]))}
+    assert unanswered(SimpleNamespace(results=Results(estimates, {}), **tables)) == expected  # type: ignore[arg-type]
 
 
 def test_the_operating_point_is_told_of_tasks_that_have_one() -> None:

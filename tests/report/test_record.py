@@ -25,6 +25,7 @@ from xaimed.report.measures import MEASURES, measure_title
 from xaimed.report.record import Item, answer, crosswalk, held
 from xaimed.report.sbom import packages, sbom, sbom_attachment
 from xaimed.report.sections import crosswalk as crosswalk_section
+from xaimed.report.sections import decision
 from xaimed.report.sections import failure_modes as modes_section
 from xaimed.report.write import Making, sections, write_reports
 from xaimed.run import Run
@@ -50,6 +51,38 @@ def test_a_failure_mode_has_the_worst_outcome_of_its_checks(example_run: Path) -
         said = [outcomes.get(code, "NOT ASSESSED") for code in mode.checks] or ["NOT ASSESSED"]
         assert isinstance(row[-1], Badge)
         assert row[-1].text == min(said, key=order.index)
+
+
+def test_grave_checks_without_an_answer_are_to_be_weighed_too() -> None:
+    found = (Finding("XM101", "Who was trained on?", "high", "NOT ASSESSED", "", {}),
+             Finding("XM105", "Used before?", "medium", "NOT ASSESSED", "", {}),
+             Finding("XM201", "Met?", "high", "fail", "", {}), Finding("XM203", "First?", "high", "pass", "", {}))
+    assert decision._open(found) == [Text(
+        "To be weighed before signing: XM201 Met?; XM101 Who was trained on? (NOT ASSESSED).")]
+
+
+def test_what_tables_of_outputs_cannot_show_is_not_said(tabled: Run, example_run: Path) -> None:
+    words = " ".join(str(block) for block in sections(tabled))
+    assert "Set down before the run" not in words
+    assert "before the first case" not in words
+    assert "at the map beside it" not in words
+    pictured = " ".join(str(block) for block in sections(Run.open(example_run)))
+    assert "at the map beside it" in pictured
+    assert "missed lesion has no map" not in pictured
+
+
+def test_the_crosswalk_asks_for_cases_dates_and_a_decision_curve(example_run: Path) -> None:
+    run = Run.open(example_run)
+    topics = {item.topic: item for item in crosswalk()}
+    missing, sites = topics["handling of missing data"], topics["data sources, eligibility, dates and sites"]
+    run.plan["scope"] = {"missing": "counted", "population": "women"}
+    assert answer(missing, held(run)) == "met"
+    assert answer(sites, held(run)) == "partly"
+    run.cases = run.cases.iloc[:0]
+    assert answer(missing, held(run)) == "partly"
+    assert answer(topics["mapping: failure modes and effects (FMEA)"], held(run)) != "met"
+    useful = topics["discrimination, calibration and clinical utility with intervals"]
+    assert "run.decision_curve" in useful.needs
 
 
 def test_the_names_of_the_crosswalk_are_those_that_are_looked_up(example_run: Path) -> None:

@@ -6,9 +6,11 @@ import math
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from xaimed.report.blocks import Table
 from xaimed.report.sections import findings, robustness
-from xaimed.report.wording import started
+from xaimed.report.wording import moment, started
 from xaimed.run import Run
 from xaimed.types import Finding
 
@@ -28,3 +30,8 @@ def test_an_empty_start_of_a_training_is_random_weights() -> None:
     assert started({"start": "", "epochs": 3}) == {"start": "random weights", "epochs": 3}
     assert started({"start": "imagenet"}) == {"start": "imagenet"}
     assert started({"epochs": 3}) == {"epochs": 3}
+
+
+@pytest.mark.parametrize("time", ["2026-11-22T20:41:21+00:00", "2026-11-22T20:41:21Z"])
+def test_times_have_one_style(time: str) -> None:
+    assert moment(time) == "2026-11-22T20:41:21Z"

@@ -181,6 +181,6 @@ def test_pages_can_be_drawn(reported: Run, tmp_path: Path) -> None:
     # The two pictures of the case: dark tissue on both halves of a white page, side by side.
     rows = slice(int(0.25 * first.shape[0]), int(0.42 * first.shape[0]))
     left, right = first[rows, : first.shape[1] // 2], first[rows, first.shape[1] // 2:]
-    assert (left < 128).mean() > 0.4
-    assert (right < 128).mean() > 0.4
+    assert (left < 128).mean() > 0.3
+    assert (right < 128).mean() > 0.3
     assert (first[:5] > 250).all()

@@ -89,7 +89,7 @@ def test_a_method_looks_the_same_whatever_the_order_of_the_rows_and_the_figure(r
         return {name: (trace.marker.color, trace.marker.symbol) for name, trace in points(one).items()}
 
     assert looks(table) == looks(turned) == looks(table.sort_values("method"))
-    bars = {trace.x[0].split(" (")[0]: trace.marker.color for trace in charts.plausibility_chart(turned).data}
+    bars = {trace.y[0].split(" (")[0]: trace.marker.color for trace in charts.plausibility_chart(turned).data}
     assert bars == {charts.plain_name(name): colour for name, (colour, _) in looks(table).items()}
     assert {charts.plain_name(name): figures._look(row, turned.to_dict("records"))[0] for name, row in zip(
         turned["method"], turned.to_dict("records"), strict=True)} == {
@@ -103,6 +103,23 @@ def test_a_run_that_is_compared_changes_no_mark_of_the_first(run: Run) -> None:
     alone = places(run.axis.assign(run="one").to_dict("records"))
     assert {name: both[name] for name in alone} == alone
     assert sorted(both.values()) == list(range(7))
+
+
+def test_regions_of_one_run_are_told_apart_where_several_are_compared(run: Run) -> None:
+    both = pd.concat([run.axis.assign(model=name, run=name, correlation=0.0, gate="pass", explainability=0.5,
+                                      explainability_low=0.4, explainability_high=0.6) for name in ("one", "two")])
+    regions = [trace for trace in charts.axis_chart(both).data if "joint 95 % region" in str(trace.name)]
+    own = [(trace.line.color, trace.line.dash) for trace in regions]
+    assert len(own) == len(set(own)) == 8
+    assert len({colour for colour, _ in own}) == 2, "the colour is the model's"
+
+
+def test_names_of_methods_stand_under_each_other_however_many(run: Run) -> None:
+    table = run.axis.assign(plausibility=0.5, plausibility_low=0.4, plausibility_high=0.6)
+    one, two = (charts.plausibility_chart(pd.concat([table.assign(model=str(i)) for i in range(n)])) for n in (1, 2))
+    assert two.layout.height - one.layout.height == charts.ROW * len(table)
+    assert two.layout.yaxis.type == "category"
+    assert [tuple(trace.x) for trace in two.data] == [(0.5,)] * 2 * len(table)
 
 
 def test_a_method_is_drawn_over_a_control_at_the_same_place(run: Run) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.example_run import example_run as make
+from xaimed.mapfile import MapEntry
 from xaimed.run import Run
 from xaimed.viz import marks, worklist
 
@@ -42,6 +43,27 @@ def test_a_missed_lesion_leads_to_its_own_map(run: Run) -> None:
     (found,) = [box for box in marks.boxes(run, "ex000", run.entries("ex000")) if box.kind in REFERENCES]
     assert (found.target, found.kind) == ("", "truth")
     assert found.spoken.endswith("no map")
+
+
+def test_what_the_model_said_at_a_missed_lesion_is_told() -> None:
+    columns = ["case", "condition", "target", "label", "score", "x0", "y0", "x1", "y1"]
+    entry = MapEntry("m0", "grad_cam", label="malignant", box=(10.0, 10.0, 30.0, 30.0))
+    rows = [("a", "clean", "d1", "malignant", 0.2, 12.0, 12.0, 28.0, 28.0), ("a", "clean", "malignant", "malignant",
+            0.665, *[float("nan")] * 4), ("a", "blur", "d0", "malignant", 0.7, 12.0, 12.0, 28.0, 28.0),
+            ("a", "clean", "d2", "malignant", 0.7, 60.0, 60.0, 70.0, 70.0),
+            ("b", "clean", "d0", "malignant", 0.7, 12.0, 12.0, 28.0, 28.0)]
+
+    def told(*more: tuple[object, ...], kept: int = 0) -> str:
+        found = pd.DataFrame([*rows[kept:], *more], columns=columns)
+        known = SimpleNamespace(predictions=found, meta={"model": {"operating_point": 0.748}})
+        return marks.missed_at(cast(Run, known), "a", entry)
+
+    assert told() == "the model saw it at 0.200, below the operating point 0.748"
+    assert told(("a", "clean", "d0", "malignant", 0.665, 0.0, 5.0, 50.0, 50.0)) == (
+        "the model saw it at 0.665, below the operating point 0.748")
+    assert told(("a", "clean", "d0", "benign", 0.665, 0.0, 5.0, 50.0, 50.0)) == (
+        "the model saw it as benign at 0.665, below the operating point 0.748")
+    assert told(kept=1) == "no box of the model lies on it"
 
 
 def test_without_any_map_missed_and_false_are_those_of_the_worklist(run: Run) -> None:

@@ -67,6 +67,17 @@ def test_a_gate_that_nobody_asked_for_is_not_one_that_was_failed(drawn: Run) -> 
     assert table.loc["ex000", "low_trust"], "nothing speaks for the map either"
 
 
+def test_half_of_the_methods_failing_is_low_trust_and_they_are_named(drawn: Run) -> None:
+    gates = {"grad_cam": 0.0, "integrated_gradients": 1.0, "gradient_shap": 0.0, "kernel_shap": 1.0}
+    scores = drawn.scores.copy()
+    rows = scores["metric"] == "gate"
+    scores.loc[rows, "value"] = scores.loc[rows, "method"].map(gates)
+    row = trust.trust(cast(Run, SimpleNamespace(cases=drawn.cases, scores=scores, meta=drawn.meta))).loc["ex000"]
+    assert row["trust"].startswith("gate 2 of 4; failed: grad cam, gradient shap")
+    assert "half of the methods or more failed their gate" in row["trust"]
+    assert row["low_trust"]
+
+
 @pytest.mark.parametrize(("metric", "value", "told"), [("pointing_game", 0.0, "maps miss the lesion"),
                                                        ("completeness", -0.3, "attributions do not add up")])
 def test_what_speaks_against_the_maps(drawn: Run, metric: str, value: float, told: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.example_run import example_run as make
 from xaimed.run import Run
-from xaimed.viz import worklist
+from xaimed.viz import failures, first_measure, worklist
 from xaimed.viz.worklist import Filter
 
 
@@ -55,11 +55,58 @@ def test_energy_is_the_mean_over_the_maps_of_a_case(run: Run) -> None:
     assert table.loc["ex000", "energy"] == pytest.approx(sum(rows) / len(rows))
 
 
-def test_score_is_the_highest_of_the_case(run: Run) -> None:
+def test_a_case_has_one_score_that_of_its_image_or_else_of_its_highest_box(run: Run) -> None:
+    table = worklist.worklist(run).set_index("case")
+    image = run.predictions[run.predictions["x0"].isna() & (run.predictions["label"] == "malignant")]
+    assert table["score"].to_dict() == image.set_index("case")["score"].to_dict()
+    boxed = Run(run.path, run.meta)
+    boxed.__dict__["predictions"] = run.predictions[run.predictions["x0"].notna()]
+    highest = boxed.predictions.groupby("case")["score"].max().to_dict()
+    bare = worklist.worklist(boxed).set_index("case")["score"].dropna()
+    assert bare.to_dict() == highest
+    assert (bare != table.loc[bare.index, "score"]).any(), "the two differ"
+
+
+def test_a_found_lesion_of_another_class_is_an_outcome_and_a_failure(run: Run) -> None:
+    renamed = Run(run.path, run.meta)
+    boxes = run.predictions["x0"].notna()
+    renamed.__dict__["predictions"] = run.predictions.assign(
+        label=run.predictions["label"].where(~(boxes & (run.predictions["case"] == "ex009")), "malignant"))
+    before, after = (worklist.worklist(one).set_index("case").loc["ex009"] for one in (run, renamed))
+    assert (before["label"], before["outcome"], before["other_class"]) == ("benign", "found", 0)
+    assert (after["outcome"], after["other_class"], after["missed"]) == ("found, called malignant", 1, 0)
+    table = worklist.worklist(renamed)
+    assert failures.failed(table)[table["case"] == "ex009"].all()
+    assert not failures.failed(worklist.worklist(run))[table["case"] == "ex009"].any()
+    assert "ex009" in set(worklist.filtered(table, Filter(outcomes=("called malignant",)))["case"])
+
+
+def answered(metric: str, values: dict[str, float], spacing: float = 0.5) -> Run:
+    """A run of two cases whose answers in pixels are judged by a metric."""
+    made = Run(Path("drawn"), {"model": {"task": "segmentation", "classes": ["a", "b"]}})
+    edges = ["x0", "y0", "x1", "y1"]
+    made.__dict__ |= {
+        "plan": {}, "cases": pd.DataFrame({"case": list(values), "patient": "p", "label": None,
+                                           "spacing_mm": spacing}),
+        "truth": pd.DataFrame(columns=["case", "target", "label", *edges]),
+        "predictions": pd.DataFrame(columns=["case", "condition", "target", "label", "score", *edges]),
+        "scores": pd.DataFrame([{"case": case, "target": target, "method": "", "metric": metric, "condition": "clean",
+                                 "seed": 0, "value": value + shift} for case, value in values.items()
+                                for target, shift in (("a", 0.1), ("b", -0.1))])}
+    return made
+
+
+@pytest.mark.parametrize(("metric", "worst", "unit"), [("Dice", "low", ""),
+                                                       ("target registration error", "high", "mm")])
+def test_an_answer_in_pixels_has_its_own_measure_and_the_worst_comes_first(metric: str, worst: str,
+                                                                         unit: str) -> None:
+    run = answered(metric, {"middle": 0.5, "low": 0.2, "high": 0.8})
     table = worklist.worklist(run)
-    for row in table.to_dict("records"):
-        scores = run.predictions[run.predictions["case"] == row["case"]]["score"]
-        assert row["score"] == scores.max()
+    assert table.set_index("case")[metric].to_dict() == pytest.approx({"middle": 0.5, "low": 0.2, "high": 0.8})
+    assert worklist.gravest(table) == worst
+    assert set(table["outcome"]) == {"not counted"}
+    assert first_measure.unit(run, metric) == unit
+    assert metric in worklist.gravest_words(run)
 
 
 def test_filters_keep_what_they_say(run: Run) -> None:
@@ -125,6 +172,7 @@ RANKED = [  # case, missed of the positive class, missed, false of the positive 
     ("false malignant alarm, high score", 0, 0, 1, 1, "false malignant alarm", 0.9),
     ("false malignant alarm, low score", 0, 0, 1, 1, "false malignant alarm", 0.6),
     ("wrong class", 0, 0, 0, 0, "wrong class", 0.1),
+    ("found, of another class", 0, 0, 0, 0, "found, called malignant", 0.05),
     ("false positive, high score", 0, 0, 0, 1, "false positive", 0.8),
     ("false positive, low score", 0, 0, 0, 1, "false positive", 0.6),
     ("nothing wrong", 0, 0, 0, 0, "found", 0.99),
@@ -132,8 +180,9 @@ RANKED = [  # case, missed of the positive class, missed, false of the positive 
 
 
 def ranked() -> pd.DataFrame:
-    return pd.DataFrame(RANKED, columns=["case", "missed_positive", "missed", "false_positive_class",
-                                         "false_positives", "outcome", "score"])
+    table = pd.DataFrame(RANKED, columns=["case", "missed_positive", "missed", "false_positive_class",
+                                          "false_positives", "outcome", "score"])
+    return table.assign(other_class=table["outcome"].str.contains("called").astype(int))
 
 
 def test_a_missed_malignant_lesion_stands_before_any_number_of_benign_ones_and_alarms() -> None:

@@ -63,6 +63,10 @@ def read_model(path: Path) -> ModelFile:
     content = load_tensors(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        (name, _, version), (own, _, newest) = str(found).partition("/"), FORMAT.partition("/")
+        if name == own and version.isdigit() and int(version) > int(newest):
+            raise ModelError(f"{path.name}: format {found!r}, newer than {FORMAT!r}, the newest that this version "
+                             "reads; expected one of those: update xaimed")
         raise ModelError(f"{path.name}: format {found!r}; expected {FORMAT!r}: make one "
                          "from plain weights with 'xaimed wrap' or xaimed.adapters.modelfile.write_model")
     needed = ("architecture", "arguments", "task", "classes", "preprocessing", "state_dict")

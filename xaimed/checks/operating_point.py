@@ -21,6 +21,8 @@ def ask(run: Run) -> Reply:
         return Reply("not applicable", f"A model of {model['task']} decides nothing from a score up.")
     point, chosen = model.get("operating_point"), model.get("training", {}).get("operating_point_split")
     split = str(run.meta.get("data", {}).get("split", ""))
+    if not len(run.cases):
+        return Reply("not applicable", "There is no case on which an operating point could be judged.")
     facts = {"operating_point": point, "chosen_on": chosen, "judged_on": split}
     if point is None:
         return Reply("fail", "The model has no operating point, so nothing was fixed before the test.", facts)

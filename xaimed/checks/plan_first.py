@@ -36,6 +36,9 @@ def ask(run: Run) -> Reply:
         return Reply("NOT ASSESSED", f"The plan (SHA-256 {digest[:16]}...) is unchanged since {first.time}. The run "
                      "was made from tables of outputs that were there before it: its limits and margins are as "
                      "declared, and that they came first cannot be shown.", facts)
+    if not len(run.cases):
+        return Reply("not applicable", f"The plan (SHA-256 {digest[:16]}...) stands in the log at {first.time}; no "
+                     "case was judged by it.", facts)
     return Reply("pass", f"The plan (SHA-256 {digest[:16]}...) stands in the log at {first.time}, before the first "
                  "case, and is unchanged.", facts)
 

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 
 def ask(run: Run) -> Reply:
-    """concern: other models were audited on the same selection before, by the ledger beside the runs.
+    """concern: this model, or others, were audited on the same selection before, by the ledger beside the runs.
 
     NOT ASSESSED where no ledger was there before.
     """
+    if not len(run.cases):
+        return Reply("not applicable", "There is no case that could have been used before.")
     reuse = run.meta.get("reuse")
     if not isinstance(reuse, dict):
         return Reply("NOT ASSESSED", "No ledger of audits was kept, so how often these cases were used is not known.")
@@ -27,10 +29,13 @@ def ask(run: Run) -> Reply:
                      "often these cases were used elsewhere is not known.", facts)
     text = (f"The ledger beside the runs names {plural(before, 'earlier audit')} on these cases, of "
             f"{plural(models, 'other model')}")
-    if not models:
+    if before and not models:
+        return Reply("concern", f"{text}: this model was audited on them again. Criteria that were tried until one "
+                     "passed show nothing; compare the plans of the earlier audits.", facts)
+    if not before:
         return Reply("pass", f"{text}.", facts)
     return Reply("concern", f"{text}: the more models are tried on the same cases, the more the best of them owes to "
                  "chance.", facts)
 
 
-CHECK = Check("XM105", "Were other models audited on these cases before?", "medium", ask)
+CHECK = Check("XM105", "Were these cases used for an audit before?", "medium", ask)

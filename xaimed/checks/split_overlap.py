@@ -10,9 +10,26 @@ from xaimed.plural import plural
 if TYPE_CHECKING:
     from xaimed.run import Run
 
+ONE = ("All images of this dataset are of one person, animal or piece of tissue, and the model was trained on others "
+       "of them: results say nothing about another one.")
+UNKNOWN = ("The dataset does not say which images are of one patient, so that patients of the training may be here "
+           "under other names.")
+
 
 def ask(run: Run) -> Reply:
-    """fail: a patient in two splits or in the training; NOT ASSESSED: nothing tells who was trained on."""
+    """fail: a patient in two splits or in the training, or all images are of one.
+
+    NOT ASSESSED: nothing tells who was trained on, or which images are of one patient.
+    """
+    reply, people = _by_name(run), run.meta.get("data", {}).get("people", "known")
+    if reply.outcome not in ("pass", "concern") or people == "known":
+        return reply
+    if people == "one":
+        return Reply("fail", ONE, {**reply.evidence, "people": 1})
+    return Reply("NOT ASSESSED", f"{UNKNOWN} By the names it has: {reply.statement}", reply.evidence)
+
+
+def _by_name(run: Run) -> Reply:
     patients = run.cases["patient"].astype(str)
     splits = run.cases.assign(patient=patients).groupby("patient")["split"].nunique()
     double = sorted(splits[splits > 1].index)

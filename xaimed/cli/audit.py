@@ -222,7 +222,7 @@ def _run_tables(options: argparse.Namespace) -> int:
                       prevalence=plan.judging.prevalence if options.prevalence is None else options.prevalence,
                       margin=plan.judging.margin if options.margin is None else options.margin)
     if len(sheet.cases):
-        check_criteria(options.plan, plan, of_sheet(sheet, judging.prevalence))
+        check_criteria(options.plan, plan, of_sheet(sheet, judging))
     judge_options = JudgeOptions(judging.hit_rules, judging.resamples, plan.seed, sheet.positive,
                                  smallest_cell=judging.smallest_cell, prevalence=judging.prevalence)
     text = plan_text(replace(plan, judging=judging, explaining=Explaining(methods=(), gate_scenes=0)))

@@ -60,6 +60,7 @@ def told(found: RunComparison) -> list[str]:
     maps = [e for e in found.estimates if e.group.startswith("method=")]
     won = sum(d.right == "new" for d in found.discordant)
     return [f"verdict    {found.verdict}", *(f"           {worded(e)}" for e in shown),
+            *([f"note       {found.multiplicity}"] if found.multiplicity else []),
             f"discordant {len(found.discordant)} images or lesions; the new model is right in {won}",
             *(f"drift      {worded(e)}" for e in maps),
             *(f"set-up     {name}: {a} -> {b}" for name, (a, b) in found.settings.items())]

@@ -73,7 +73,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                          help="a run folder or a folder of runs (default: runs)")
     command.add_argument("--port", type=int, help=f"port on 127.0.0.1 (default: {PORT}, or the next free one)")
     command.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
-    command.add_argument("--host", default=HOST, help=f"address to listen on (default: {HOST})")
+    command.add_argument("--host", "--address", default=HOST, help=f"address to listen on (default: {HOST})")
     who = command.add_mutually_exclusive_group()
     who.add_argument("--login", metavar="FILE", type=Path, help="people log in by OpenID Connect as FILE says")
     who.add_argument("--behind-proxy", action="store_true", help="a reverse proxy stands before it and checks who asks")

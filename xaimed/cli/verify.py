@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from xaimed.errors import InputError, StoreError
+from xaimed.errors import InputError, NotFound, StoreError
 from xaimed.feedback import journal_of
 from xaimed.run import Run
-from xaimed.verifying import verify
+from xaimed.verifying import unopened, verify
 
 EXAMPLES = """examples:
   xaimed verify runs/demo
@@ -38,7 +38,24 @@ def run(options: argparse.Namespace) -> int:
         return _report(options.what, None if options.origin is None else Run.open(options.origin))
     if options.origin is not None:
         raise InputError(f"{options.what}: --run goes with a report; expected a PDF file there")
-    return _run(Run.open(options.what))
+    if options.what.suffix == ".pdf" and not options.what.exists():
+        raise NotFound(f"{options.what}: no such file; expected a report that xaimed wrote")
+    try:
+        opened = Run.open(options.what)
+    except StoreError as problem:
+        return _damaged(options.what, problem)
+    return _run(opened)
+
+
+def _damaged(folder: Path, problem: StoreError) -> int:
+    """1 where the folder was a run and something in it changed. Raises the problem again where that is not shown."""
+    found = unopened(folder)
+    if not found:
+        raise problem
+    for line in found:
+        print(line)
+    print(f"CHANGED: {folder}: {problem}")
+    return 1
 
 
 def _run(opened: Run) -> int:

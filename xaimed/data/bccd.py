@@ -24,7 +24,7 @@ WARNINGS = (
     "licence: MIT",
     "the patient of an image is unknown, so each image counts as one: images of one smear may lie in two splits",
     "not every red cell is annotated: a found one without a box counts as false though it may be there")
-ABOUT = About("bccd", "BCCD, blood smears", "detection", CLASSES, WARNINGS)
+ABOUT = About("bccd", "BCCD, blood smears", "detection", CLASSES, WARNINGS, people="unknown")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SPLIT = "given"  # by the lists of the set
 ABOUT = About("bccd-tiles", "BCCD, tiles of blood smears", "classification", CLASSES, (
     "the label is that of the annotated cell at the centre of the tile; other cells are seen beside it",
     "of the many red cells of an image only some are taken, by seed; cells too near to the edge are left out",
-    "tiles of one image overlap and are no independent samples: intervals are by image"))
+    "tiles of one image overlap and are no independent samples: intervals are by image"), people="unknown")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ ABOUT = About("busi", "BUSI, breast ultrasound", "classification", (), (
      "one patient that differ more may lie in two"),
     ("many images carry burnt-in marks (calipers, Doppler boxes, text; 295 by the count of Pawlowska et al): a model "
      "can learn them instead of the tissue"),
-    "the images were made square, so that their aspect ratio is lost; some show the axilla"))
+    "the images were made square, so that their aspect ratio is lost; some show the axilla"), people="unknown")
 
 
 def open(request: DataRequest) -> Listed:

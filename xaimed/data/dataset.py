@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Literal, Protocol, overload
 
 from xaimed.errors import InputError, NotFound
 from xaimed.types import Case
 
+People = Literal["known", "unknown", "one"]
 SPLITS = ("train", "val", "test", "all")
 
 
@@ -61,6 +62,8 @@ class Selection(Sequence[Case]):
         self.dataset, self.indices, self.split = dataset, tuple(indices), split
         self.name, self.title, self.task = dataset.name, dataset.title, dataset.task
         self.synthetic, self.classes, self.warnings = dataset.synthetic, dataset.classes, dataset.warnings
+        # A dataset that says nothing of it names its patients.
+        self.people: People = getattr(dataset, "people", "known")
         self.rows = tuple(dataset.rows[i] for i in self.indices)
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xaimed.data.annotations import Annotations, Record, read_annotations
-from xaimed.data.dataset import CaseRow, DataRequest, Dataset
+from xaimed.data.dataset import CaseRow, DataRequest, Dataset, People
 from xaimed.data.pairs import has_masks, pairs
 from xaimed.data.split import patient_split
 from xaimed.data.volumes import is_volume, volumes
@@ -53,6 +53,7 @@ class FolderDataset:
         self.records = tuple(entry.record for entry in entries)
         self.rows = _rows(entries, self.classes, seed)
         self.warnings = _warnings(entries, left, annotations)
+        self.people: People = "known" if all(entry.key for entry in entries) else "unknown"
 
     def __len__(self) -> int:
         return len(self.rows)

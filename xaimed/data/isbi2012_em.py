@@ -36,7 +36,7 @@ ABOUT = About("isbi2012-em", "ISBI 2012 electron microscopy stack", "segmentatio
     (f"a patient here is {UNIT} neighbouring slices: intervals by patient count them as independent, which neighbours "
      "are not"),
     ("the slices round the centre are taken from the case's own block, its edge slices repeated: no pixel of the test "
-     "block enters training")))
+     "block enters training")), people="one")
 
 
 @dataclass(frozen=True)

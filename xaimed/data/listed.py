@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from xaimed.data.dataset import CaseRow, DataRequest
+from xaimed.data.dataset import CaseRow, DataRequest, People
 from xaimed.errors import InputError, NotFound, unknown
 from xaimed.types import Box, Case, Floats, Mask, Matrix
 
@@ -21,7 +21,10 @@ WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0":
 
 @dataclass(frozen=True)
 class About:
-    """What a dataset is: name, title, task as a model's, classes in order, warnings, and whether pixels are made."""
+    """What a dataset is: name, title, task as a model's, classes in order, warnings, and whether pixels are made.
+
+    people: whether it is known which images are of one person ("known", "unknown"), or all are of one ("one").
+    """
 
     name: str
     title: str
@@ -29,6 +32,7 @@ class About:
     classes: tuple[str, ...]
     warnings: tuple[str, ...]
     synthetic: bool = False
+    people: People = "known"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,7 @@ class Listed:
     def __init__(self, about: About, rows: Sequence[CaseRow], picture: Callable[[int], Picture]) -> None:
         self.name, self.title, self.task = about.name, about.title, about.task
         self.synthetic, self.classes, self.warnings = about.synthetic, about.classes, about.warnings
+        self.people = about.people
         self.rows, self.picture = tuple(rows), picture
 
     def __len__(self) -> int:

@@ -26,7 +26,8 @@ ORIGIN = Origin("medmnist", "*mnist*.npz", "MedMNIST v2 files (CC BY 4.0, DermaM
                                            "zenodo.org, doi 10.5281/zenodo.10519652")
 ABOUT = About("medmnist", "MedMNIST", "classification", (), (
     "licence: CC BY 4.0, for DermaMNIST CC BY-NC 4.0; publications must cite MedMNIST and the set's source",
-    "the split is the file's; it says nothing of patients, so each image counts as a patient of its own"))
+    "the split is the file's; it says nothing of patients, so each image counts as a patient of its own"),
+    people="unknown")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ Radiology, Mayo Clinic); CC BY-SA 4.0. The folder holds mednist*.npz with `image
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xaimed.data.dataset import CaseRow, DataRequest
 from xaimed.data.listed import About, Listed, Origin, Picture, located, slug
 from xaimed.data.npz import Array, planes, read_arrays
@@ -21,7 +23,7 @@ ABOUT = About("mednist", "MedNIST, six modalities and body regions", "classifica
     "licence: CC BY-SA 4.0; name Dr Bradley J. Erickson (Department of Radiology, Mayo Clinic)",
     ("the patient of an image is unknown and many images are slices of one patient, so that train and test share "
      "patients: accuracy here says little about new patients"),
-    "the test images are those that the file holds out; val is drawn from the rest by seed"))
+    "the test images are those that the file holds out; val is drawn from the rest by seed"), people="unknown")
 
 
 def open(request: DataRequest) -> Listed:
@@ -37,7 +39,7 @@ def open(request: DataRequest) -> Listed:
     def picture(index: int) -> Picture:
         return Picture(planes(pixels[index]), digest_of(pixels[index]))
 
-    return Listed(About(ABOUT.name, ABOUT.title, ABOUT.task, tuple(names), ABOUT.warnings), rows, picture)
+    return Listed(replace(ABOUT, classes=tuple(names)), rows, picture)
 
 
 def _splits(cases: list[str], labels: list[str], test: Array, seed: int) -> list[str]:

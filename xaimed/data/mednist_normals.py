@@ -18,7 +18,8 @@ ORIGIN = mednist.ORIGIN
 LABELS = ("normal", "anomaly")
 ABOUT = About("mednist-normals", "MedNIST, one class against the other five", "anomaly", ("anomaly",), (
     *mednist.ABOUT.warnings,
-    "abnormal means another body region or modality, not disease: values say nothing about finding lesions"))
+    "abnormal means another body region or modality, not disease: values say nothing about finding lesions"),
+    people="unknown")
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def pairs(request: DataRequest) -> Listed:
         return Picture(decoded.image, decoded.digest, spacing_mm=decoded.spacing_mm, groups=decoded.groups,
                        segments={name: np.isin(stored, part) for name, part in classes.items()})
 
-    about = About("folder", f"folder of {len(found)} images with masks", "segmentation", tuple(classes), WARNINGS)
+    about = About("folder", f"folder of {len(found)} images with masks", "segmentation", tuple(classes), WARNINGS,
+                  people="unknown")
     return Listed(about, _rows(found, request.seed), picture)
 
 

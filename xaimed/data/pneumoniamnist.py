@@ -18,7 +18,8 @@ SPLIT = "given"  # by the file
 ORIGIN = Origin("pneumoniamnist", "pneumoniamnist*.npz", FILES.source)
 ABOUT = About("pneumoniamnist", "PneumoniaMNIST, chest X-rays of children", "classification", (), (
     "licence: CC BY 4.0; publications must cite Kermany et al (2018) and MedMNIST",
-    "the split is the file's; it says nothing of patients, so each image counts as a patient of its own"))
+    "the split is the file's; it says nothing of patients, so each image counts as a patient of its own"),
+    people="unknown")
 BALANCED = ("both classes have the same number here, which the clinic and the official file do not: values that depend "
             "on prevalence do not carry over")
 

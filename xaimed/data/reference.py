@@ -21,6 +21,7 @@ OF_A_CASE = ("patient", "split", "spacing_mm", "width", "height", "digest")
 OF_A_ROW = ("case", "target", "label", "lesion", "condition", "score", "x0", "y0", "x1", "y1")
 PATIENT_NAMES = ("patient_id", "patientid", "patient id", "patient", "subject_id", "subject", "PatientID", "Patient")
 MOST_GROUPS = 30
+SHOWN = 40  # characters of a name in a message
 NAME = re.compile(r"\w[\w .+=@#-]{0,119}")
 
 
@@ -93,7 +94,7 @@ def _rows(sheet: TextSheet, positive: str, boxed: bool) -> list[_Row]:
     rows = []
     for i, case in enumerate(sheet.column("case")):
         if not NAME.fullmatch(case):
-            raise sheet.wrong(i, f"case is {case[:20]!r}; expected 1 to 120 letters, digits, spaces or . _ - + = @ #, "
+            raise sheet.wrong(i, f"case is {_shown(case)}; expected 1 to 120 letters, digits, spaces or . _ - + = @ #, "
                               "the first a letter or digit: rename the cases")
         known = np.isfinite(edges[i])
         box = None
@@ -106,6 +107,11 @@ def _rows(sheet: TextSheet, positive: str, boxed: bool) -> list[_Row]:
             label = positive
         rows.append(_Row(sheet.lines[i], case, label, box, lesions[i] if box else ""))
     return rows
+
+
+def _shown(case: str) -> str:
+    """The name of a case in a message; a long one is cut, which is said."""
+    return repr(case) if len(case) <= SHOWN else f"{case[:SHOWN]!r}... ({len(case)} characters)"
 
 
 def checked_box(sheet: TextSheet, row: int, edges: Sequence[float]) -> tuple[float, float, float, float]:

@@ -95,6 +95,9 @@ def read_scoresheet(request: SheetRequest) -> Scoresheet:
     task = task_of(truth, outputs)
     if not len(truth):
         return _without_cases(request, truth, outputs, task)
+    if not len(outputs):
+        raise InputError(f"{outputs.path.name}: a header and no row, and {truth.path.name} names cases; expected what "
+                         "the model said of them: an image without a mark has a row with score 0 and no box")
     truth, outputs, told = one_class(truth, outputs) if task == "detection" else (truth, outputs, [])
     notes += told
     positive = _found_class(truth, outputs, "" if told else request.positive, task)

@@ -23,7 +23,7 @@ ABOUT = About("t1-anatomy", "T1 head MR slices with anatomical labels", "segment
     (f"test and val slices lie {t1head.GAP + 1} mm or more from the next of training: neighbours are alike, so the "
      "figures flatter"),
     ("the labels were made by software (FreeSurfer's names) and joined here: thalamus and basal ganglia count as grey "
-     "matter, choroid plexus as fluid, ventral diencephalon as brain stem")))
+     "matter, choroid plexus as fluid, ventral diencephalon as brain stem")), people="one")
 
 
 @dataclass(frozen=True)

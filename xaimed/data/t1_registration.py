@@ -23,7 +23,7 @@ ORIGIN = t1head.ORIGIN
 ABOUT = About("t1-registration", "T1 head MR slices under a SYNTHETIC deformation", "registration", (), (
     *t1head.WARNINGS,
     ("SYNTHETIC: the moving image is the fixed one deformed by a random smooth field; grey values, noise and anatomy "
-     "are the same in both, so that real pairs are harder")), synthetic=True)
+     "are the same in both, so that real pairs are harder")), synthetic=True, people="one")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ INVERTED = 0.8  # how much of T1's deviation from the mean of its tissue is kept
 ABOUT = About("t1-synthesis", "T1 head MR slices and a SYNTHETIC T2-like contrast", "generation", (), (
     *t1head.WARNINGS,
     ("SYNTHETIC: the wanted contrast is computed from the T1 slice and its labels; it is no second measurement, and "
-     "results on it say nothing about real modality pairs")), synthetic=True)
+     "results on it say nothing about real modality pairs")), synthetic=True, people="one")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ ABOUT = About("t1-volume", "slabs of a T1 head MR volume under a SYNTHETIC defor
      "are the same in both, so that real pairs are harder"),
     ("a patient here is one deformation of one slab, and slabs overlap: intervals by patient say how much the "
      "deformations differ, not the anatomy"),
-    "the reference is given for the slab's middle slice and in its plane alone"), synthetic=True)
+    "the reference is given for the slab's middle slice and in its plane alone"), synthetic=True, people="one")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -159,6 +160,7 @@ def read_textsheet(path: Path | str) -> TextSheet:
 
 
 def _parsed(path: Path, text: str) -> TextSheet:
+    text = unicodedata.normalize("NFC", text)  # "é" as one letter, however the file was written
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]), strict=True)
     try:
         rows = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(map(str.strip, row))]

@@ -87,7 +87,8 @@ def volumes(places: Sequence[Path], request: DataRequest) -> Listed:
         image = volume.values[None] if z < 0 else volume.values[z][None]
         return Picture(image, digest_of(image), spacing_mm=volume.spacing_mm)
 
-    return Listed(About("folder", f"{len(places)} volumes as {options.form}", "detection", (), WARNINGS), rows, picture)
+    return Listed(About("folder", f"{len(places)} volumes as {options.form}", "detection", (), WARNINGS,
+                        people="unknown"), rows, picture)
 
 
 def _case(number: int, z: int, patients: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from xaimed.metrics.evidence import evidence
 from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.roc import Ranking, area, images
-from xaimed.stats import Array, Resampling, auc, percentile, ratio, wilson
+from xaimed.stats import FEW, Array, Resampling, auc, mean_interval, ratio, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,7 +263,7 @@ def _of_cases(run: Run, draws: Resampling) -> _Accuracy:
             owner = dict(zip(map(str, run.cases["case"]), map(str, run.cases["patient"]), strict=True))
             values, patients = measured.to_numpy(np.float64), [owner[str(case)] for case in measured.index]
             drawn = draws.run(patients, _weighted(values))
-            return _Accuracy(words, float(values.mean()), *percentile(drawn), drawn)
+            return _Accuracy(words, float(values.mean()), *mean_interval(values, patients, draws)[:2], drawn)
     return _Accuracy(UNMEASURED, math.nan, math.nan, math.nan, np.full(draws.resamples, np.nan))
 
 
@@ -282,6 +282,7 @@ def _row(method: str, gate: str, basis: _Basis) -> dict[str, str | float | int |
             "null": OTHER if len(own) else "none", "control": method in CONTROLS, "agreement": basis.agreement,
             "no_room": _share_without(basis.cramped, method), "left_out": ", ".join(left_out(basis.cramped)),
             "plausibility": point.value, "plausibility_low": point.low, "plausibility_high": point.high,
+            "plausibility_cases": point.cases,
             "plausibility_name": PLAUSIBLE.replace("_", " ")}
 
 
@@ -293,7 +294,7 @@ def _share_without(skills: pd.DataFrame, method: str) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Mean:
-    """A mean over cases with the bootstrap's interval, which fewer than two patients do not have."""
+    """A mean over cases with the interval of `stats.mean_interval`, which fewer than two patients do not have."""
 
     value: float
     low: float
@@ -308,14 +309,14 @@ def _mean_of(own: pd.DataFrame, basis: _Basis) -> _Mean:
     if not len(values):
         return _Mean(math.nan, math.nan, math.nan, 0, np.full(len(basis.accuracy.drawn), np.nan))
     drawn = basis.draws.run(patients, lambda w: ratio(w @ values, w.sum(axis=1)))
-    low, high = percentile(drawn) if len(set(patients)) > 1 else (math.nan, math.nan)
+    low, high, _ = mean_interval(values, patients, basis.draws)
     return _Mean(float(values.mean()), low, high, len(values), drawn)
 
 
 def _share_of(own: pd.DataFrame, basis: _Basis) -> _Mean:
-    """As _mean_of for values of 0 to 1; where no draw changes the mean, Wilson's interval with patients as trials."""
+    """As _mean_of for values of 0 to 1; of few patients, or of one value in all, Wilson's with patients as trials."""
     found, people = _mean_of(own, basis), len({basis.owner[str(case)] for case in own["case"]})
-    if not people or not found.high - found.low <= SAME:
+    if people < 2 or (people >= FEW and found.low == found.low):
         return found
     low, high = wilson(found.value * people, people)
     return replace(found, low=low, high=high)

@@ -14,6 +14,7 @@ from xaimed.metrics.froc import Steps
 from xaimed.metrics.noninferiority import holm, mcnemar, non_inferiority, tango
 from xaimed.plural import plural
 from xaimed.stats import (
+    FEW,
     Array,
     Bools,
     Estimate,
@@ -21,7 +22,6 @@ from xaimed.stats import (
     auc,
     delong_covariance,
     obuchowski_covariance,
-    percentile,
     quantile,
     ratio,
 )
@@ -148,14 +148,14 @@ def _areas(contenders: Sequence[Contender], contest: Contest) -> list[tuple[Esti
         variance = float(spread[i, i] + spread[j, j] - 2 * spread[i, j])
         gap = float(areas[i] - areas[j])
         half = quantile(0.95) * math.sqrt(max(0.0, variance)) if variance == variance else math.nan
-        limits = percentile(drawn[i] - drawn[j]) if drawn else (gap - half, gap + half)
+        low, high, how = contest.draws.interval(drawn[i] - drawn[j]) if drawn else (
+            gap - half, gap + half, "paired DeLong")
         name = f"difference in image AUC {contest.positive}: {contenders[i].name} - {contenders[j].name}"
-        how = contest.draws.text if drawn else "paired DeLong"
-        if not limits[1] - limits[0] > WIDTH:
+        if not high - low > WIDTH:
             # Too few cases, both rank all pairs right, or the same scores: what does not vary has no interval.
-            same = bool(np.array_equal(scores[i], scores[j]))
-            limits, how = (math.nan, math.nan), SAME if same else NOT_VARIED
-        found.append((Estimate(name, gap, *limits, rule=f"p by {'Obuchowski' if drawn else 'DeLong'}",
+            same, few = bool(np.array_equal(scores[i], scores[j])), bool(drawn) and len(contest.draws.patients) < FEW
+            low, high, how = math.nan, math.nan, SAME if same else how if few else NOT_VARIED
+        found.append((Estimate(name, gap, low, high, rule=f"p by {'Obuchowski' if drawn else 'DeLong'}",
                                denominator=float(len(contest.truth)), interval=how), normal_p(gap, variance)))
     return found
 
@@ -199,20 +199,26 @@ def _paired_shares(name: str, right: tuple[Bools, Bools], patients: Sequence[str
     if not count:
         return Estimate(name, math.nan, denominator=0.0, interval="no image of this kind"), math.nan
     gap = (first - second) / count
+    apart = f"{first} right by the first alone, {second} by the other alone"
     if len(set(patients)) == count:
         low, high = tango(first, second, count)
-        return Estimate(name, gap, low, high, rule="p by McNemar, mid-p", numerator=float(first - second),
+        return Estimate(name, gap, low, high, rule=f"p by McNemar, mid-p; {apart}", numerator=float(first - second),
                         denominator=float(count), interval="Tango score"), mcnemar(first, second)
     change = right[0].astype(np.float64) - right[1]
     drawn = draws.run(patients, lambda w: ratio(w @ change, w.sum(axis=1)))
     low, high, how = draws.interval(drawn)
-    if gap in (-1.0, 0.0, 1.0) and low == high:
+    if gap in (-1.0, 0.0, 1.0) and not low < high:
         # No draw of patients changes it: the score interval of as many pairs as there are patients.
         people = len(set(patients))
         low, high = tango(people * (gap == 1), people * (gap == -1), people)
         how = f"Tango score on {plural(people, 'patient')}"
-    return Estimate(name, gap, low, high, rule="p by patient bootstrap", numerator=float(first - second),
-                    denominator=float(count), interval=how), bootstrap_p(drawn)
+    return Estimate(name, gap, low, high, rule=f"p by patient bootstrap; {apart}", numerator=float(first - second),
+                    denominator=float(count), interval=how), _p(drawn, draws)
+
+
+def _p(drawn: Array, draws: Resampling) -> float:
+    """bootstrap_p; NaN for patients that are too few to draw from."""
+    return bootstrap_p(drawn) if len(draws.patients) >= FEW else math.nan
 
 
 def bootstrap_p(drawn: Array) -> float:
@@ -244,17 +250,18 @@ def paired(name: str, difference: Callable[[Array], Array], patients: Sequence[s
     """A difference of any two measures with its patient bootstrap, and its two-sided p.
 
     difference: takes row weights (R, n), as in stats.cluster_bootstrap, and returns the R differences; both
-    measures are taken from the same draws, so it is paired. Where no draw changes it there is no interval; of a
-    difference of shares that is 0, Tango's for `trials` patients. Raises InputError for no rows.
+    measures are taken from the same draws, so it is paired. Where no draw changes it there is no interval, nor for
+    fewer than FEW patients; of a difference of shares that is 0, Tango's for `trials` patients. Raises InputError for
+    no rows.
     """
     if not len(patients):
         raise InputError(f"{name}: no rows; expected the cases that both models judged")
     value = float(difference(np.ones((1, len(patients))))[0])
     drawn = draws.run(patients, difference)
-    (low, high), how = percentile(drawn), draws.text
-    if high - low <= WIDTH:
-        (low, high), how = (math.nan, math.nan), NOT_VARIED
+    low, high, how = draws.interval(drawn)
+    if not high - low > WIDTH:
+        (low, high), how = (math.nan, math.nan), NOT_VARIED if low == low else how
         if trials and abs(value) <= WIDTH:
             (low, high), how = tango(0, 0, trials), f"Tango score, none of {plural(trials, 'patient')} changed"
     return Estimate(name, value, low, high, rule="p by patient bootstrap", denominator=float(len(patients)),
-                    interval=how), bootstrap_p(drawn) if value == value else math.nan
+                    interval=how), _p(drawn, draws) if value == value else math.nan

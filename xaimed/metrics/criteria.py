@@ -3,12 +3,12 @@
     [[criteria]]
     name = "image AUC malignant"
     at_least = 0.75
-    on = "low"        # the lower limit of the interval has to reach it; "value": the estimate itself
+    on = "low"        # usual: the lower limit of the interval has to reach it; "value": the estimate itself
 
     [[criteria]]
     name = "false positives per image at the operating point"
     at_most = 0.5
-    on = "high"       # the upper limit of the interval must not exceed it
+    on = "high"       # usual: the upper limit of the interval must not exceed it
     endpoint = "secondary"   # "primary" if nothing is said
     why = "twice the alarms of the present reading"
 
@@ -38,6 +38,7 @@ from xaimed.metrics.froc import AT_LEAST, END
 from xaimed.plural import plural
 from xaimed.stats import Estimate, Results
 from xaimed.types import Outcome
+from xaimed.unanswered import INTENDED
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -50,6 +51,7 @@ KEYS = {"name", "rule", "group", "probe", "at_least", "at_most", "on", "endpoint
 ENDPOINTS = ("primary", "secondary")
 PROBE = "probe="
 NOTHING = "nothing was measured in this run"
+NO_OUTPUT = ("missing outputs", "indeterminate outputs")
 ALONE = "; by its value alone: its interval holds the limit"
 SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 
@@ -58,14 +60,15 @@ SIDES = {"at_least": ("low", "value"), "at_most": ("high", "value")}
 class Criterion:
     """A demand on one estimate. rule: None is the first.
 
-    side: "at_least" or "at_most" the limit. on: "value", or the end of the interval that has to keep to it, "low"
-    with at_least and "high" with at_most. endpoint: "primary" or "secondary". why: the reason for the limit, or "".
+    side: "at_least" or "at_most" the limit. on: the end of the interval that has to keep to it, "low" with at_least and
+    "high" with at_most, which are usual; "value": the estimate alone. endpoint: "primary" or "secondary". why: the
+    reason for the limit, or "".
     """
 
     name: str
     limit: float
     side: Literal["at_least", "at_most"] = "at_least"
-    on: Literal["low", "high", "value"] = "value"
+    on: Literal["low", "high", "value"] = "low"
     rule: str | None = None
     group: str = "all"
     endpoint: str = "primary"
@@ -160,7 +163,7 @@ def _criterion(row: object) -> Criterion:
         raise PlanError(f"criterion {row['name']!r}: group and probe; expected one of them: a probe is judged on all "
                         "cases that were asked")
     group = f"{PROBE}{row['probe']}" if "probe" in row else row.get("group", "all")
-    limit, on, texts = row[side], row.get("on", "value"), [row["name"], group]
+    limit, on, texts = row[side], row.get("on", SIDES[side][0]), [row["name"], group]
     if not isinstance(limit, int | float) or isinstance(limit, bool) or not math.isfinite(limit):
         raise PlanError(f"criterion {row['name']!r}: {side} is {limit!r}; expected a number")
     if on not in SIDES[side]:
@@ -244,30 +247,54 @@ def judgements_of(plan: Mapping[str, object], results: Results) -> tuple[Judgeme
 
 
 def judged(criterion: Criterion, results: Results) -> Judgement:
-    """met, not met, inconclusive (on "low": the interval straddles the limit) or NOT ASSESSED (no such number).
+    """met, not met, inconclusive (the interval straddles the limit) or NOT ASSESSED (no such number).
 
-    A measure that a curve does not reach is judged by its lower bound, else by the sensitivity at the curve's end.
+    A measure that a curve does not reach is judged by its lower bound, else by the sensitivity at the curve's end; of
+    outputs that are missing or indeterminate, sensitivity and specificity by intention to diagnose.
     """
-    found = results.find(criterion.name, criterion.rule, criterion.group)
+    found, note = _asked(criterion, results)
     if found is None and not results.estimates:
         return Judgement(criterion, "NOT ASSESSED", f"{criterion.name}: {NOTHING}")
     if found is None:
         return Judgement(criterion, "NOT ASSESSED", _missing(criterion, results))
-    note = ""
     if math.isnan(found.value) and found.interval.startswith("not reached"):
         bound = results.find(criterion.name + AT_LEAST, found.rule, found.group)
         last = bound or results.find(END, found.rule, found.group)
         if last is not None:
-            note = f"{criterion.name} was {found.interval}; judged {'by that' if bound else 'there'} instead: "
+            note += f"{criterion.name} was {found.interval}; judged {'by that' if bound else 'there'} instead: "
             found = last
     answer = _answer(criterion, found)
     if answer == "NOT ASSESSED":
-        return Judgement(criterion, answer, f"{criterion.name}: {found.interval or 'no number'}", found)
+        return Judgement(criterion, answer, _unassessed(criterion, found), found)
     which = {"low": "the lower limit", "high": "the upper limit", "value": "the value"}[criterion.on]
     alone = ALONE if criterion.on == "value" and min(found.low, found.high) < criterion.limit <= max(
         found.low, found.high) else ""
     return Judgement(criterion, answer, f"{note}{worded(found)}; {which} has to be "
                      f"{criterion.side.replace('_', ' ')} {criterion.limit:g}{alone}", found)
+
+
+def _asked(criterion: Criterion, results: Results) -> tuple[Estimate | None, str]:
+    """The estimate that decides, and what has to be said before it where outputs are missing or indeterminate.
+
+    The estimate by intention to diagnose, where a case without an output counts as wrong, if there is one and the
+    criterion names no rule.
+    """
+    found = results.find(criterion.name, criterion.rule, criterion.group)
+    shares = [results.find(name, group=criterion.group) for name in NO_OUTPUT]
+    lost = sum(share.numerator or 0.0 for share in shares if share is not None)
+    if found is None or not lost:
+        return found, ""
+    count = f"{lost:g} of {plural(next(s.denominator or 0.0 for s in shares if s is not None), 'case')}"
+    strict = None if criterion.rule else results.find(criterion.name, INTENDED, criterion.group)
+    if strict is None:
+        return found, f"{count} without a usable output are left out: "
+    return strict, f"{count} without a usable output count as wrong; without these {worded(found)}: "
+
+
+def _unassessed(criterion: Criterion, found: Estimate) -> str:
+    if math.isnan(found.value):
+        return f"{criterion.name}: {found.interval or 'no number'}"
+    return f"{worded(found)}; no interval, by which it would be judged (on = \"value\" asks for the number alone)"
 
 
 def _answer(criterion: Criterion, found: Estimate) -> Answer:

@@ -14,6 +14,7 @@ from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import Matches, match
 from xaimed.plural import plural
 from xaimed.stats import (
+    FEW,
     Array,
     Bools,
     Estimate,
@@ -130,8 +131,8 @@ def sensitivities(steps: Steps, patients: Sequence[str], draws: Resampling,
     found = [_point(steps, patients, draws, f"sensitivity at {rate:g} false positives per image{suffix}",
                     (value, column if last >= rate - SLACK else None))
              for rate, value, column in zip(POINTS, everywhere, drawn.T, strict=True)]
-    found += _mean_sensitivity(steps, suffix, (everywhere, drawn), patients, draws)
-    return [*found, caught(END, steps, patients, draws),
+    row = _one_kind([*found, caught(END, steps, patients, draws)], _holders(steps, patients))
+    return [*row[:-1], *_mean_sensitivity(steps, suffix, (everywhere, drawn), patients, draws), row[-1],
             rate_estimate(f"false positives per image at the end of the curve{suffix}", steps, patients, draws)]
 
 
@@ -178,15 +179,28 @@ def _point(steps: Steps, patients: Sequence[str], draws: Resampling, name: str,
                     denominator=lesions, interval=how)
 
 
+def _one_kind(row: list[Estimate], holders: int) -> list[Estimate]:
+    """The points of one curve, all with Wilson's limits if one of them has these, so that they rise with the curve."""
+    if not any(e.interval.startswith("Wilson") and e.value == e.value for e in row):
+        return row
+    how = f"Wilson on {plural(holders, 'patient')}"
+    limits = {e.name: wilson(min(1.0, e.value) * holders, holders) for e in row if e.value == e.value}
+    return [replace(e, low=limits[e.name][0], high=limits[e.name][1], interval=how) if e.name in limits else e
+            for e in row]
+
+
 def _holders(steps: Steps, patients: Sequence[str]) -> int:
     """How many patients have a lesion."""
     return len({patients[i] for i in steps.hit_image})
 
 
 def _widened(value: float, drawn: Array, holders: int, draws: Resampling) -> tuple[float, float, str]:
-    """The limits of the draws; at the end of the scale, where they see nothing of what could happen, Wilson's too."""
+    """The limits of the draws; at the end of the scale, where they see nothing of what could happen, Wilson's too.
+
+    Wilson's alone for fewer than FEW patients with a lesion.
+    """
     low, high, how = draws.interval(drawn)
-    if not (high - low < SLACK or value in (0.0, 1.0)):
+    if low == low and holders >= FEW and not (high - low < SLACK or value in (0.0, 1.0)):
         return low, high, how
     outer = wilson(min(1.0, value) * holders, holders)
     if value in (0.0, 1.0) and low == low:
@@ -195,7 +209,7 @@ def _widened(value: float, drawn: Array, holders: int, draws: Resampling) -> tup
 
 
 def rate_estimate(name: str, steps: Steps, patients: Sequence[str], draws: Resampling) -> Estimate:
-    """False alarms per image, with the patient bootstrap; where no draw changes it, the exact Poisson limits."""
+    """False alarms per image, with the patient bootstrap; exact Poisson limits for few patients or draws all alike."""
     images, alarms = len(steps.images), len(steps.false_score)
     if not images:
         return Estimate(name, math.nan, denominator=0.0, interval="no image of this kind")
@@ -205,9 +219,10 @@ def rate_estimate(name: str, steps: Steps, patients: Sequence[str], draws: Resam
     people = len({patients[i] for i in steps.images})
     if not alarms:
         high, how = -math.log(0.025) / people, f"exact Poisson limit for no event in {plural(people, 'patient')}"
-    elif high - low < SLACK:
+    elif not high - low >= SLACK:
         low, high = poisson(alarms / images * people)
-        low, high, how = low / people, high / people, f"exact Poisson limits of {plural(people, 'patient')}, all alike"
+        why = "all alike" if people >= FEW else "too few to draw"
+        low, high, how = low / people, high / people, f"exact Poisson limits of {plural(people, 'patient')}, {why}"
     return Estimate(name, alarms / images, low, high, numerator=float(alarms), denominator=float(images),
                     interval=how)
 

@@ -79,7 +79,7 @@ class _Table:
         each = [proportion(f"recall {name}", right * part, part, self.patients, draws)
                 for name, part in zip(self.present, parts, strict=True)]
         low, high, how = draws.interval(draws.run(self.patients, balanced))
-        if any(e.value in (0.0, 1.0) for e in each):
+        if low != low or any(e.value in (0.0, 1.0) for e in each):
             # No draw changes such a recall: its Wilson limits have to speak.
             (low, high), how = mean_limits(each), "limits of the recalls, combined"
         out = [proportion("accuracy of the best class", right, every, self.patients, draws),
@@ -100,7 +100,7 @@ class _Table:
         each = [area(f"AUC {name} against the rest", Ranking(self.scores[name], self.of(name), self.patients), draws)
                 for name in self.present if not self.of(name).all()]
         low, high, how = draws.interval(draws.run(self.patients, mean))
-        if any(e.value in (0.0, 1.0) for e in each):
+        if low != low or any(e.value in (0.0, 1.0) for e in each):
             limits = [(e.low, e.high) for e in each]
             (low, high), how = dependent_mean_limits(limits), "mean of the limits of the classes"
         whole = Estimate("mean AUC of the classes", float(mean(np.ones((1, len(self.patients))))[0]), low, high,

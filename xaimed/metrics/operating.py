@@ -25,7 +25,7 @@ from xaimed.metrics.froc import SLACK, Steps
 from xaimed.metrics.judged import Judged
 from xaimed.metrics.limits import TWO_SHARES, mean_limits
 from xaimed.metrics.matching import FALSE, HIT_RULES, match
-from xaimed.stats import Array, Bools, Estimate, Resampling, Results, proportion, ratio, wilson
+from xaimed.stats import FEW, Array, Bools, Estimate, Resampling, Results, proportion, ratio, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ class Counts:
         value, count = float(balanced(np.ones((1, len(self.patients))))[0]), float(len(self.patients))
         if value != value:
             return Estimate(ONE_POINT, value, denominator=count, interval="none: no positives or no negatives")
-        if any(e.value in (0.0, 1.0) for e in parts):
+        if len(draws.patients) < FEW or any(e.value in (0.0, 1.0) for e in parts):
             return Estimate(ONE_POINT, value, *mean_limits(parts), denominator=count, interval=TWO_SHARES)
         low, high, how = draws.interval(draws.run(self.patients, balanced))
         return Estimate(ONE_POINT, value, low, high, denominator=count, interval=how)

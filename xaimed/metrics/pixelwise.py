@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from xaimed.plural import plural
 from xaimed.registry import load, names
-from xaimed.stats import Array, Estimate, Resampling, Results, percentile, ratio
+from xaimed.stats import Array, Estimate, Resampling, Results, mean_interval
 from xaimed.types import Case, Prediction, Score
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 Better = Literal["higher", "lower"]
 # What the parts of a network say of its answer (adapters.structure): kept over all cases, not by part or group.
 PARTS = ("sweep ", "loss at scale", "slope at scale")
+# What cannot leave a range by what it is; the limits of few patients are cut to it.
+RANGES = {"Dice": (0.0, 1.0), "IoU": (0.0, 1.0), "V_rand": (0.0, 1.0), "V_info": (0.0, 1.0), "folding": (0.0, 1.0),
+          "SSIM": (-1.0, 1.0), "HD95": (0.0, math.inf),
+          "MAE": (0.0, math.inf)}
 MODEL = ""  # the method of the rows of scores that judge the model and no map
 
 
@@ -69,9 +75,10 @@ class Pooling:
 
 
 def pooled(scores: pd.DataFrame, cases: pd.DataFrame, how: Pooling) -> Results:
-    """The mean over cases of each metric, over all parts and for each, whole and by group, by patient bootstrap.
+    """The mean over cases of each metric, over all parts and for each, whole and by group; see `stats.mean_interval`.
 
-    Cases in which a number does not apply are left out, and the denominator says how many are left.
+    Values that do not apply, such as the surface distance of a class that was missed, are left out: the interval says
+    how many, and the denominator how many cases are left.
     scores: of one condition.
     """
     known = {measure for metric in case_metrics() for measure in metric.measures}
@@ -82,32 +89,40 @@ def pooled(scores: pd.DataFrame, cases: pd.DataFrame, how: Pooling) -> Results:
     table = cases.sort_values("case", kind="stable")
     draws = Resampling.of([str(p) for p in table["patient"]], how.resamples, how.seed)
     found = [estimate for metric, rows in own.groupby("metric", sort=True)
-             for name, values in _parts(str(metric), rows)
-             for estimate in _of_part(name, values, table, draws, how)
+             for name, part in _parts(str(metric), rows)
+             for estimate in _of_part(name, part, table, draws, how)
              if estimate.group == "all" or not str(metric).startswith(PARTS)]
     return Results(tuple(found), {})
 
 
-def _parts(metric: str, rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
-    """The value of each case: the mean over its parts, and where there are several each part by itself."""
-    whole = [(metric, rows.groupby("case")["value"].mean())]
+def _parts(metric: str, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of all parts, whose mean is the value of a case, and where there are several of each by itself."""
+    whole = [(metric, rows)]
     if metric.startswith(PARTS):  # targets such as d0 are another thing in each case
         return whole
-    parts = [(f"{metric} {name}", part.set_index("case")["value"]) for name, part in rows.groupby("target", sort=True)]
+    parts = [(f"{metric} {name}", part) for name, part in rows.groupby("target", sort=True)]
     return [*whole, *(parts if len(parts) > 1 else ())]
 
 
-def _of_part(name: str, of_case: pd.Series[float], cases: pd.DataFrame, draws: Resampling, how: Pooling
-             ) -> list[Estimate]:
-    values = cases["case"].map(of_case).to_numpy(np.float64)
+def _of_part(name: str, rows: pd.DataFrame, cases: pd.DataFrame, draws: Resampling, how: Pooling) -> list[Estimate]:
+    values = cases["case"].map(rows.groupby("case")["value"].mean()).to_numpy(np.float64)
     patients = [str(p) for p in cases["patient"]]
-    out = [mean(name, values, patients, draws)]
+    out = [_noted(mean(name, values, patients, draws), rows)]
     for column in (c for c in cases.columns if c.startswith("group_")):
         for group in sorted({str(g) for g in cases[column] if g}):
             inside = np.where(cases[column] == group, values, np.nan)
             if 0 < int(np.isfinite(inside).sum()) < int(np.isfinite(values).sum()):
-                out.append(_group(mean(name, inside, patients, draws), f"{column[6:]}={group}", how))
+                own = rows[rows["case"].isin(cases.loc[cases[column] == group, "case"])]
+                out.append(_group(_noted(mean(name, inside, patients, draws), own), f"{column[6:]}={group}", how))
     return out
+
+
+def _noted(found: Estimate, rows: pd.DataFrame) -> Estimate:
+    """With the number of values that are left out, as where a class was not found and has no surface."""
+    lost = int(rows["value"].isna().sum())
+    if not lost or found.value != found.value:
+        return found
+    return replace(found, interval=f"{found.interval}; {lost} of {plural(len(rows), 'value')} left out as not defined")
 
 
 def _group(found: Estimate, group: str, how: Pooling) -> Estimate:
@@ -118,19 +133,10 @@ def _group(found: Estimate, group: str, how: Pooling) -> Estimate:
 
 
 def mean(name: str, values: Array, patients: Sequence[str], draws: Resampling) -> Estimate:
-    """The mean of the finite values (n,) with the interval of a patient bootstrap; NaN where there are none."""
+    """The mean of the finite values (n,) with the interval of `stats.mean_interval`; NaN where there are none."""
     kept = np.isfinite(values)
     if not kept.any():
         return Estimate(name, np.nan, unit="case", denominator=0.0, interval="not defined: no case has a value")
-    filled = np.where(kept, values, 0.0)
-
-    def statistic(weights: Array) -> Array:
-        return ratio(weights @ filled, weights @ kept.astype(np.float64))
-
-    value = float(values[kept].mean())
-    if len({patient for patient, one in zip(patients, kept, strict=True) if one}) < 2:
-        return Estimate(name, value, unit="case", rule="mean over cases", denominator=float(kept.sum()),
-                        interval="not defined: one patient")
-    low, high = percentile(draws.run(patients, statistic))
-    return Estimate(name, value, low, high, unit="case", rule="mean over cases",
-                    denominator=float(kept.sum()), interval=draws.text)
+    low, high, how = mean_interval(values, patients, draws, RANGES.get(name.partition(" ")[0], (-math.inf, math.inf)))
+    return Estimate(name, float(values[kept].mean()), low, high, unit="case", rule="mean over cases",
+                    denominator=float(kept.sum()), interval=how)

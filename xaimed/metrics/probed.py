@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from xaimed.metrics.operating import called_positive
 from xaimed.metrics.weighed import Weighed, weighed
 from xaimed.plural import plural
 from xaimed.probes.schedule import labels_of
-from xaimed.stats import Array, Bools, Estimate, Resampling, proportion, ratio, wilson
+from xaimed.stats import Array, Bools, Estimate, Resampling, mean_interval, proportion, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ DRIFT = {RHO: "rank correlation of the maps", TOP: "overlap of the top tenth of 
 REFUSED = "probe not served: "
 NOT_VARIED = "not defined: no variance can be estimated from these cases"
 ONE = "not defined: one patient"
-FEW = 5  # patients, below which the draws of a mean are little more than its two ends
+ONE_SIDE = "none: its limit would be the estimate itself, for the draws of patients lie on one side of it"
 
 
 def probed(run: Run, options: JudgeOptions, bar: float, wanted: Collection[str] = ()) -> list[Estimate]:
@@ -132,11 +132,18 @@ def _measure(both: _Both, clean: Weighed, probe: Weighed) -> Iterator[Estimate]:
 
 
 def _limited(estimate: Estimate, drawn: Array, draws: Resampling, people: int, still: Estimate) -> Estimate:
-    """With its interval. Draws that all say the same say nothing of what could still happen: then `still`."""
+    """With its interval. Draws that all say the same say nothing of what could still happen: then `still`.
+
+    None where a limit would be the estimate itself: draws on one side of it say nothing of the other.
+    """
     if math.isnan(estimate.value) or people < 2:
         return replace(estimate, interval=ONE if people < 2 else "not defined: nothing to count")
     low, high, how = draws.interval(drawn)
-    return still if high - low <= WIDTH else replace(estimate, low=low, high=high, interval=how)
+    if high - low <= WIDTH:
+        return still
+    if low + WIDTH < estimate.value < high - WIDTH:
+        return replace(estimate, low=low, high=high, interval=how)
+    return still if math.isfinite(still.low) else replace(estimate, interval=ONE_SIDE if low == low else how)
 
 
 def _flips(both: _Both) -> Iterator[Estimate]:
@@ -219,14 +226,8 @@ def _drift(run: Run, label: str, options: JudgeOptions) -> list[Estimate]:
 def _mean(name: str, values: Array, patients: Sequence[str], options: JudgeOptions, unit: str) -> Estimate:
     draws = Resampling.of(patients, options.resamples, options.seed)
     estimate = Estimate(name, float(values.mean()), unit=unit, rule="mean over cases", denominator=float(len(values)))
-    if len(set(patients)) < FEW:
-        return replace(estimate, interval=f"not defined: fewer than {FEW} patients")
-    drawn = draws.run(patients, _weighted(values))
-    return _limited(estimate, drawn, draws, len(set(patients)), replace(estimate, interval=NOT_VARIED))
-
-
-def _weighted(values: Array) -> Callable[[Array], Array]:
-    return lambda weights: ratio(weights @ values, weights.sum(axis=1))
+    low, high, how = mean_interval(values, patients, draws)
+    return replace(estimate, low=low, high=high, interval=how)
 
 
 def _owners(run: Run, cases: Sequence[str] | pd.Series[str] | pd.Index[str]) -> list[str]:

@@ -15,6 +15,7 @@ from xaimed.stats import Array, Estimate, auc_rows, percentile
 
 SHARE = 0.5
 P_VALUES = ("p (", "Holm p (")
+BOOTSTRAPPED = "p by patient bootstrap, "
 OUTSIDE = "not defined: the draws of patients do not surround the value, there are too few of them"
 RANDOM = "readers and cases random, Obuchowski-Rockette"
 
@@ -46,7 +47,7 @@ def withheld(estimates: Sequence[Estimate], reason: str) -> list[Estimate]:
     """The same values without interval and p, each with the reason; counts are left as they are."""
     kept = [e for e in estimates if not e.name.startswith(P_VALUES)]
     return [e if e.unit == "reader" else replace(e, low=math.nan, high=math.nan, interval=reason,
-                                                 rule=e.rule.split("; ")[0]) for e in kept]
+                                                 rule=e.rule.split("; ")[0].removeprefix(BOOTSTRAPPED)) for e in kept]
 
 
 def sound(estimate: Estimate, p: float) -> tuple[Estimate, float]:
@@ -120,6 +121,13 @@ def gained(name: str, aided: Array, without: Array, contest: Contest) -> list[Es
     return withheld(found, reason) if reason else found
 
 
+def mean_area(name: str, scores: Array, contest: Contest) -> Estimate:
+    """The mean of the readers' AUCs, scores (k, n), readers and cases random; no interval where too few."""
+    estimate = _told(name, reader_mean(*contest.covariance(scores)), contest)
+    reason = too_few(len(scores), contest.truth, contest.patients)
+    return withheld([estimate], reason)[0] if reason else estimate
+
+
 def _told(name: str, found: ReaderMean, contest: Contest) -> Estimate:
     """An Estimate of a mean AUC (on the logit scale) or, by its name, of a mean difference (clipped to -1 to 1)."""
     how = f"t on {found.freedom:.1f} degrees of freedom, {'Obuchowski' if contest.clustered else 'DeLong'} covariance"
@@ -158,7 +166,7 @@ def _against(name: str, scores: Array, panel: Panel, drawn: Array) -> tuple[Esti
     change = own - drawn.mean(axis=0)
     named = f"difference in image AUC {contest.positive}: {name} - mean of the readers"
     return Estimate(named, gap, *percentile(change),
-                    rule="p by patient bootstrap, readers fixed", denominator=float(len(contest.truth)),
+                    rule=f"{BOOTSTRAPPED}readers fixed", denominator=float(len(contest.truth)),
                     interval=contest.draws.text), bootstrap_p(change)
 
 

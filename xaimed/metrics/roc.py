@@ -14,6 +14,7 @@ from xaimed.metrics.judged import Judged
 from xaimed.metrics.matching import hits, match
 from xaimed.plural import plural
 from xaimed.stats import (
+    FEW,
     Array,
     Bools,
     Estimate,
@@ -88,8 +89,8 @@ def patients(ranking: Ranking) -> Ranking:
 def area(name: str, ranking: Ranking, draws: Resampling) -> Estimate:
     """The AUC with its interval; NaN where there are no positives or no negatives.
 
-    Where all pairs are ranked right no variance can be estimated: then Wilson with as many trials as the
-    rarer class has patients, which is cautious.
+    Where all pairs are ranked right no variance can be estimated, and fewer than FEW patients with several images are
+    too few to draw from: then Wilson with as many trials as the rarer class has patients, which is cautious.
     """
     if len(set(ranking.patients)) == len(ranking.patients):
         return delong(name, ranking)
@@ -97,6 +98,10 @@ def area(name: str, ranking: Ranking, draws: Resampling) -> Estimate:
     low, high, how = draws.interval(draws.run(ranking.patients, lambda w: auc(ranking.scores, ranking.positive, w)))
     if low == high:
         return _unvaried(name, value, ranking)
+    if len(set(ranking.patients)) < FEW and value == value:
+        few = ranking.smaller
+        return _estimate(name, value, wilson(value * few, few), ranking,
+                         f"Wilson on {plural(few, 'patient')}, too few to draw")
     return _estimate(name, value, (low, high), ranking, how)
 
 

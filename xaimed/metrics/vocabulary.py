@@ -5,6 +5,7 @@ A criterion that asks for another name is refused before the first case; a test 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,14 +13,15 @@ from importlib.metadata import entry_points
 from itertools import permutations
 
 from xaimed.answers import DECIDING, PIXELS
-from xaimed.errors import PlanError
+from xaimed.errors import PlanError, unknown
 from xaimed.metrics.comparison import RATES
 from xaimed.metrics.confusion import adjusted
 from xaimed.metrics.criteria import PROBE, Criterion
 from xaimed.metrics.froc import AT_LEAST, END, POINTS
+from xaimed.metrics.operating import AMONG, EXTRA
 from xaimed.metrics.pixelwise import directions
 from xaimed.metrics.probed import CHANGE, DRIFT, FLIPS, LOST, NEW
-from xaimed.unanswered import left_out
+from xaimed.unanswered import INTENDED, left_out
 
 IMAGE = ("image AUC {p}", "image AUC {p} (images taken as independent)",
          "image AUC {p} (images of a patient taken as a cluster)", "patient AUC {p}",
@@ -61,12 +63,23 @@ COPIES = ("made images nearer to training images than held-out ones are",
 PROBED = (FLIPS, LOST, NEW, *DRIFT.values())
 GAPS = ("image AUC {p}", "sensitivity", "specificity", "lesion sensitivity at the operating point")
 
+ONE_POINT = ("accuracy", "precision", "sensitivity", "specificity", "AUC of this one point")
+# How the names of measures in [0, 1], and of those that are only not negative, begin.
+SHARE = ("image AUC", "patient AUC", "partial AUC", "AUC ", "mean AUC", "mean image AUC", "sensitivity", "specificity",
+         "accuracy", "precision", "balanced accuracy", "recall ", "negative predictive value", "share called", "F1",
+         "lesion sensitivity", "AFROC area", "weighted AFROC", "average precision", "mean average precision", "CPM",
+         "missing outputs", "indeterminate outputs", "made images", "Dice", "IoU", "V_rand", "V_info", "folding", "p (",
+         "Holm p (", "lesions found")
+COUNT = ("false positives per image", "HD95", "MAE", "target registration error", "error before registration",
+         "likelihood ratio", "Brier score, reliability")
+
 
 @dataclass(frozen=True)
 class Audited:
     """What is known of an audit before it runs. positive: the class to be found. groups: the values of each column.
 
     models, readers: the names of several that are compared, from tables. prevalence: as the plan sets it, or None.
+    hit_rules: of the plan, empty where they are not known.
     """
 
     task: str
@@ -76,6 +89,7 @@ class Audited:
     models: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     prevalence: float | None = None
+    hit_rules: tuple[str, ...] = ()
 
 
 def groups_of(rows: Iterable[Mapping[str, str]]) -> dict[str, frozenset[str]]:
@@ -137,7 +151,7 @@ def _filled(template: str, audited: Audited) -> list[str]:
 
 
 def refuse_unknown(criteria: Sequence[Criterion], audited: Audited) -> None:
-    """Raise PlanError for a criterion whose measure or group this audit cannot have, with the nearest that it can.
+    """Raise PlanError for a criterion whose measure, rule, group or limit this audit cannot have, with what it can.
 
     Where a metric of another package is installed nobody knows its names: then only near misses are refused.
     """
@@ -152,10 +166,52 @@ def refuse_unknown(criteria: Sequence[Criterion], audited: Audited) -> None:
             if near or not entry_points(group="xaimed.metrics"):
                 raise PlanError(f"criteria: {_no_measure(criterion, audited, probes)}; nearest: "
                                 f"{', '.join(map(repr, near)) or 'none'}")
+        _check_limit(criterion)
+        _check_rule(criterion, audited)
         if not criterion.probe and criterion.group not in named:
             near = get_close_matches(criterion.group, sorted(named), n=3, cutoff=0.4)
             raise PlanError(f"criteria: {criterion.name!r} of group {criterion.group!r}, and no case of this audit is "
                             f"of such a group; nearest: {', '.join(map(repr, near)) or 'none'}")
+
+
+def _check_limit(criterion: Criterion) -> None:
+    low, high = range_of(criterion.name)
+    if not low <= criterion.limit <= high:
+        words = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
+        raise PlanError(f"criteria: {criterion.name!r} {criterion.side.replace('_', ' ')} {criterion.limit:g}; "
+                        f"expected a limit {words}, where the measure lies")
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """The least and the greatest value that a measure of this name can have; infinite where nothing is known."""
+    for signed in (CHANGE, "difference in ", "gap between groups of "):
+        if name.startswith(signed):
+            inner = range_of(name.removeprefix(signed).partition("(")[2] if signed.startswith("gap") else
+                             name.removeprefix(signed).partition(": ")[0])
+            return inner[0] - inner[1] if math.isfinite(inner[1]) else -math.inf, inner[1] - max(0.0, inner[0])
+    if name in ("MCC", "SSIM") or name.startswith("SSIM "):
+        return -1.0, 1.0
+    if name.startswith(SHARE) or name.endswith(" AUC") or name in PROBED[:3] or " AUC, " in name:
+        return 0.0, 1.0
+    return (0.0, math.inf) if name.startswith(COUNT) else (-math.inf, math.inf)
+
+
+def _check_rule(criterion: Criterion, audited: Audited) -> None:
+    """Refuse a rule that this measure is not counted by, where that is known before."""
+    rule = criterion.rule
+    if not rule:
+        return
+    if criterion.name in ONE_POINT and criterion.name not in _in_pixels(audited.task):
+        known: tuple[str, ...] = (*((EXTRA, AMONG) if audited.task == "detection" else (AMONG,)), INTENDED)
+        fits = rule in known
+    elif audited.hit_rules and criterion.name in (
+            n for t in LESION if "average precision" not in t for n in _filled(t, audited)):
+        known = audited.hit_rules
+        fits = any(one in rule for one in known)
+    else:
+        return
+    if not fits:
+        raise PlanError(f"criteria: {criterion.name!r} with {unknown('rule', rule, known)}")
 
 
 def _no_measure(criterion: Criterion, audited: Audited, probes: Sequence[str]) -> str:

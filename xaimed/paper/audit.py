@@ -240,7 +240,7 @@ def _split(audit: PaperAudit) -> list[Remark]:
     """Whether images of a patient may lie on both sides of the split."""
     sheet = audit.sheet
     cases, images = sum(s.cases for s in sheet.sites), sum(s.images for s in sheet.sites)
-    each = f" With {images} images of {cases} patients ({images / cases:.2f} each) " if cases and images else " So "
+    each = f" With {images} images of {cases} cases ({images / cases:.2f} each) " if cases and images else " So "
     if sheet.split_by == "patient":
         return [Remark("fits", "split", "the paper says that it split by patient")]
     if sheet.split_by == "image":

@@ -86,12 +86,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption, a header that repeats on every page, and a note on rules and units."""
+    """A table with a caption, a header that repeats on every page, and a note on rules and units.
+
+    annex: its rows are stored elsewhere too, so that it may be cut short where a page has no room for it.
+    """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    annex: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,7 @@ class Document:
 
     eyebrow: the short line above the title. stamp: a word in the header of every page ("SYNTHETIC"), or "".
     log_head: the head of the run's log. card: the CHAI applied model card as XML. Both go into the metadata.
+    short: it has to fit on two pages, in less room if need be (fitting.py).
     """
 
     eyebrow: str
@@ -191,3 +196,4 @@ class Document:
     log_head: str = ""
     card: str = ""
     paper: Paper = "a4"
+    short: bool = False

@@ -30,6 +30,8 @@ from xaimed.report.blocks import (
     Table,
     Text,
 )
+from xaimed.report.fitting import width
+from xaimed.report.judged import judged_words, lesion_words
 from xaimed.report.masks import mask_panels, mask_table, mask_words
 from xaimed.report.panels import View, image_panel, map_panel, told_boxes, view_of
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, side_of, size_mm
@@ -37,7 +39,7 @@ from xaimed.report.recipes import CONCORDANCE, deletion_words, recipes, stabilit
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
 from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
-from xaimed.report.wording import compact, given, listed, number, percent
+from xaimed.report.wording import compact, given, listed, moment, number, percent
 from xaimed.run import Run
 from xaimed.viz.marks import is_missed, no_map
 from xaimed.viz.names import pretty
@@ -83,9 +85,10 @@ def case_document(run: Run, case: str) -> Document:
         eyebrow="CASE REPORT", title=case, created=run.meta["created"], blocks=tuple(_blocks(shown)),
         subtitle=f"{given(model.get('name'))} on {given(data.get('title') or data.get('name'))}",
         header=f"xaimed case report · {case} · {given(model.get('name'))}",
-        footer=f"model {digest} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} · {run.meta['created']}",
+        footer=f"model {digest} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} · "
+               f"{moment(run.meta['created'])}",
         attachments=(_attachment(shown),), stamp="SYNTHETIC" if reading.synthetic else "",
-        keywords=("explainability", "case report"))
+        keywords=("explainability", "case report"), short=True)
 
 
 def _blocks(shown: Shown) -> list[Block]:
@@ -136,7 +139,8 @@ def in_words(shown: Shown) -> str:
     above = [d for d in reading.detections if d.above]
     if _task(shown.run) in WHOLE:
         said = listed([f"{name} {number(score)}" for name, score in reading.classes])
-        return f"Reference: {reading.label}. Scores of the model: {said}. The operating point is {limit:g}."
+        return (f"Reference: {reading.label}. Scores of the model: {said}. The operating point is {limit:g}."
+                + judged_words(shown.run, reading.case))
     if _segmented(shown.run):
         return mask_words(shown.scores)
     if _task(shown.run) in DRAWN:
@@ -144,15 +148,7 @@ def in_words(shown: Shown) -> str:
     if _task(shown.run) == "discrimination":
         return f"How real the image looks to the model: {listed([number(score) for _, score in reading.classes])}."
     text = f"The model marks {plural(len(above), 'region')} at or above the operating point {limit:g}."
-    if reading.references:
-        missed = sum(r.missed for r in reading.references)
-        text += (f" The reference has {plural(len(reading.references), 'lesion')}; "
-                 f"{len(reading.references) - missed} found, {missed} missed.")
-    else:
-        text += f" The reference has no lesion box (label: {reading.label})."
-    false = sum(d.false for d in above)
-    text += f" {plural(false, 'mark')} outside any reference box." if reading.references and false else ""
-    return text + _focus(shown)
+    return text + lesion_words(reading) + _focus(shown)
 
 
 def _task(run: Run) -> str:
@@ -181,8 +177,7 @@ def _pair(shown: Shown) -> Gallery | Text:
         panels = (image_panel(shown.view, _sided(shown), marks=()),
                   *mask_panels(shown.view, shown.run.planes(shown.reading.case)))
         columns = min(4, len(panels))
-        width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
-        return Gallery(panels, columns, min(PAIR_HEIGHT[0], width * shown.view.aspect))
+        return Gallery(panels, columns, min(PAIR_HEIGHT[0], width(columns) * shown.view.aspect))
     answer = answer_gallery(shown.view, _task(shown.run))
     if answer is not None:
         return answer
@@ -297,11 +292,9 @@ def _target(shown: Shown, view: View, entries: list[MapEntry], targets: int) -> 
     first = entries[0]
     panels: list[Panel] = [image_panel(view, _sided(shown), marks=(), target=first)]
     panels += [map_panel(view, entry, tuple(badges(shown, entry, brief=targets > 1))) for entry in entries]
-    columns = len(panels) if len(panels) <= 5 else 4
+    columns = len(panels) if len(panels) <= 5 else 4 if targets == 1 else min(ABREAST, len(panels))
     columns = max(columns, 3)
-    width = (TEXT_WIDTH - GAP * (columns - 1)) / columns
-    tallest = TALLEST if targets == 1 else 2.9
-    return [Heading(_named(first), 2), Gallery(tuple(panels), columns, min(tallest, width * view.aspect))]
+    return [Heading(_named(first), 2), Gallery(tuple(panels), columns, min(TALLEST, width(columns) * view.aspect))]
 
 
 def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
@@ -343,7 +336,7 @@ def value_tables(shown: Shown) -> list[Block]:
         *((Column("Target"),) if several else ()), Column("Method"), *(_column(names) for names in group)),
         tuple((*((entry.target,) if several else ()), pretty(entry.method),
                *(_together(shown, entry, names) for names in group))
-              for entry in shown.entries)) for i, group in enumerate(groups)] + _shares(shown)
+              for entry in shown.entries), annex=True) for i, group in enumerate(groups)] + _shares(shown)
 
 
 def _shares(shown: Shown) -> list[Block]:

@@ -18,7 +18,7 @@ from xaimed.report.attachments import CARD, FILES, SCORES, scores_csv
 from xaimed.report.model_card import model_card
 from xaimed.report.sbom import NAME as SBOM
 from xaimed.report.sbom import sbom_attachment
-from xaimed.report.sealing import broken_seal, sealed_length
+from xaimed.report.sealing import SEAL, broken_seal, sealed_length
 from xaimed.report.signature import Signature, signature_of
 from xaimed.report.wording import number
 
@@ -47,7 +47,7 @@ def check_report(path: Path, run: Run | None = None) -> Checked:
     Raises InputError for a file that is no PDF, MissingExtra where a signature or an attachment cannot be read.
     """
     data, name = path.read_bytes(), path.name
-    if not data.startswith(b"%PDF") and run is None:
+    if not data.startswith(b"%PDF") and run is None and not SEAL.search(data):
         raise InputError(f"{path}: does not begin as a PDF does; expected a report.pdf that xaimed wrote")
     signature = signature_of(data)
     problems = [f"{name}: signature: {signature.problem}"] if signature is not None and signature.problem else []

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from xaimed.comparing import SAME_MODEL
+from xaimed.comparing import SAME_MODEL, measure_of
 from xaimed.plural import plural
 from xaimed.report.blocks import (
     NOT_ASSESSED,
@@ -29,7 +29,7 @@ from xaimed.report.families import estimate_table
 from xaimed.report.sections.comparison import paired_tables
 from xaimed.report.sections.data import synthetic
 from xaimed.report.sections.provenance import DIGEST
-from xaimed.report.wording import counts, given, measured, number
+from xaimed.report.wording import counts, given, measured, moment, number
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def comparison_document(found: RunComparison) -> Document:
     """The comparison as a report, with all of it as JSON attached; the same bytes for the same two runs."""
     names = [given(run.meta.get("model", {}).get("name")) for run in (found.earlier, found.new)]
     data = found.new.meta.get("data", {})
-    title, created = given(data.get("title") or data.get("name")), str(found.new.meta["created"])
+    title, created = given(data.get("title") or data.get("name")), moment(str(found.new.meta["created"]))
     head = str(found.new.meta.get("log", {}).get("head", ""))
     text = json.dumps(found.to_json(), indent=1, ensure_ascii=False).encode()
     blocks: list[Block] = [*_decision(found), *_identity(found), *_differences(found), *_discordant(found),
@@ -76,9 +76,10 @@ def _decision(found: RunComparison) -> list[Block]:
         notes.append(Notice("One model twice", f"{SAME_MODEL[:1].upper()}{SAME_MODEL[1:]}: differences in its results "
                             "come from the set-up.", "warn"))
     if found.worse:
-        names = "; ".join(f"{e.name.removeprefix('difference in ').partition(':')[0]} {measured(e)}"
+        names = "; ".join(f"{measure_of(e)} {measured(e)}"
                           for e in found.worse)
-        notes.append(Notice("Shown to be worse", f"The whole interval says so in: {names}.", "bad"))
+        also = f" {found.multiplicity[:1].upper()}{found.multiplicity[1:]}." if found.multiplicity else ""
+        notes.append(Notice("Shown to be worse", f"The whole interval says so in: {names}.{also}", "bad"))
     return [Heading("Decision"), Text(ASKED), *notes, Heading("Signatures", 2),
             SignOff(("Compared by", "Reviewed by", "Approved by"))]
 

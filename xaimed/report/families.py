@@ -24,6 +24,7 @@ COMPARISON = re.compile(r"(?i)difference in |cases left out: "
                         r"|mean .* of a reader with |.* of the readers' average score$")
 # So many columns with value, interval and count fit on a page beside short names of groups.
 ABREAST, LONG = 4, 16
+WIDEST = 1.8  # share of the names of groups; a longer word breaks, so that the numbers keep their room
 PARTS = ("sweep ", "loss at scale", "slope at scale")
 CALIBRATION = ("ece", "brier", "calibration", "benefit", "reliability")
 
@@ -82,7 +83,7 @@ def _group_table(caption: str, noun: str, estimates: tuple[Estimate, ...]) -> Ta
     found = {(e.group, e.name, e.rule, e.unit): e for e in estimates}
     rows = tuple((group.replace("=", ": ", 1), *(cell_of(found.get((group, *name))) for name in names))
                  for group in dict.fromkeys(e.group for e in estimates))
-    columns = (Column(noun, share=max(1.2, 0.07 * _longest(estimates))),
+    columns = (Column(noun, share=min(WIDEST, max(1.2, 0.07 * _longest(estimates)))),
                *(Column(pretty(name) + (f" ({rule})" if rule else ""), "right", 1.5) for name, rule, _ in names))
     units = ", ".join(dict.fromkeys(unit for _, _, unit in names))
     return Table(caption, columns, rows,

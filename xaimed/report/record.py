@@ -79,7 +79,8 @@ def _facts(run: Run) -> Mapping[str, bool]:
         **{f"model.{name}": bool(model.get(name)) for name in ("digest", "training", "card")},
         **{f"data.{name}": bool(data.get(name)) for name in ("name", "manifest")},
         "run.findings": bool(run.findings), "run.predictions": bool(len(run.predictions)),
-        "run.pictured": run.pictured, "run.truth": bool(len(run.truth)),
+        "run.pictured": run.pictured, "run.cases": bool(len(run.cases)), "data.dates": bool(data.get("dates")),
+        "run.decision_curve": "decision" in run.results.curves, "run.truth": bool(len(run.truth)),
         "run.estimates": any(math.isfinite(e.low) for e in estimates),
         "run.groups": "XM501" in told and any("=" in e.group and not e.group.startswith(OTHERS) for e in estimates),
         "run.probes": bool(conditions(run)) and "XM601" in told,
@@ -101,7 +102,8 @@ def _explainers(run: Run) -> set[str]:
 
 # Names of facts; _facts and this list are held together by a test.
 KNOWN = frozenset({*(f"scope.{name}" for name in SCOPE), "plan.purpose", "plan.intended_use", "plan.hit_rules",
-                   "model.digest", "model.training", "model.card", "data.name", "data.manifest", "run.findings",
+                   "model.digest", "model.training", "model.card", "data.name", "data.manifest", "data.dates",
+                   "run.cases", "run.decision_curve", "run.findings",
                    "run.predictions", "run.pictured", "run.truth", "run.estimates", "run.groups", "run.probes",
                    "run.maps", "run.gate", "run.calibration", "run.readers", "run.log", "run.versions",
                    "run.hardware", "run.independent", "run.reuse", "run.comparison", "signature.people"})

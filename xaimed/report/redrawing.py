@@ -14,8 +14,9 @@ from xaimed.optional import need
 from xaimed.report.blocks import Paper
 from xaimed.report.case import case_document
 from xaimed.report.typst import Renderer
-from xaimed.report.write import CODE, REPORT, log_head, report_document
+from xaimed.report.write import CODE, LETTERS, REPORT, log_head, report_document
 from xaimed.software import code_digest
+from xaimed.viz.lettering import VARIABLE, fonts_digest
 
 if TYPE_CHECKING:
     from xaimed.ledger import Entry
@@ -32,6 +33,8 @@ def redrawn(data: bytes, run: Run) -> list[str] | str:
         return "the log does not hold it"
     if entry.facts.get(CODE) != code_digest():
         return "it was written by another version of xaimed"
+    if entry.facts.get(LETTERS) != fonts_digest():
+        return f"it was drawn with other fonts than those at hand; name the folder of its fonts with {VARIABLE}"
     told = opinions(run)
     if not told.empty and str(told["time"].max()) >= entry.time:
         return "readers gave opinions after it was written"

@@ -18,6 +18,7 @@ from xaimed import __version__
 from xaimed.errors import StoreError
 from xaimed.optional import need
 from xaimed.report.blocks import Attachment, Document, Picture
+from xaimed.report.fitting import MOST_PAGES, pages, tighter
 from xaimed.report.sealing import Marks, sealed
 from xaimed.viz.lettering import font_folders, printable
 
@@ -49,7 +50,15 @@ class Renderer:
     def pdf(self, document: Document) -> bytes:
         """The document as PDF bytes. Raises StoreError where the document cannot be drawn."""
         # A reader and a signature expect the last line to end; typst leaves the line end out.
-        return sealed(self._compiled(document) + b"\n", _marks(document))
+        return sealed(self._fitted(document) + b"\n", _marks(document))
+
+    def _fitted(self, document: Document) -> bytes:
+        """The document as it is, or in the first of the tighter ways in which a short one keeps to its pages."""
+        made = self._compiled(document)
+        ways = tighter(document) if document.short else iter(())
+        while pages(made) > MOST_PAGES and (way := next(ways, None)) is not None:
+            made = self._compiled(way)
+        return made
 
     def _compiled(self, document: Document) -> bytes:
         typst = need("typst", "report", "to write PDF reports")
@@ -69,7 +78,7 @@ class Renderer:
         plain = cast(dict[str, object], _plain(replace(document, card=""), keep.path))
         moment = _moment(document.created)
         return {**plain, "header": shortened(printable(document.header)),
-                "date": [moment.year, moment.month, moment.day]}
+                "date": [*moment.timetuple()[:6]]}
 
 
 def shortened(text: str, most: int = LINE) -> str:

@@ -30,6 +30,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def moment(time: str) -> str:
+    """A stored UTC time in the one style of the reports, "2026-11-22T20:41:21Z"."""
+    return f"{time.removesuffix('+00:00')}Z" if time.endswith("+00:00") else time
+
+
 def signed(value: float, digits: int = 3) -> str:
     """The value with so many significant digits and a true minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")

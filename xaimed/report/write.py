@@ -21,18 +21,19 @@ from xaimed.report.sbom import sbom_attachment
 from xaimed.report.sections.data import synthetic
 from xaimed.report.signature import MARK as SIGNED
 from xaimed.report.typst import Renderer
-from xaimed.report.wording import given
+from xaimed.report.wording import given, moment
 from xaimed.run import Run
 from xaimed.software import code_digest
 from xaimed.store import save_report
 from xaimed.verifying import altered
-from xaimed.viz.lettering import VARIABLE, lacking
+from xaimed.viz.lettering import VARIABLE, fonts_digest, lacking
 
 if TYPE_CHECKING:
     from xaimed.report.signature import Signer
 
 MOST = 12  # letters that are named
-REPORT, CODE = "report.pdf", "code"  # what the log names besides: the digest of the code that wrote them
+REPORT = "report.pdf"
+CODE, LETTERS = "code", "fonts"  # what the log names besides: digests of the code and of the fonts that wrote them
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def write_reports(run: Run, cases: Sequence[str] | None = None,
             digests[name] = save_report(run, name, made)
             if progress is not None:
                 progress(done, len(jobs))
-    run.record("report", {**digests, CODE: code_digest()})
+    run.record("report", {**digests, CODE: code_digest(), LETTERS: fonts_digest()})
     return [run.path / name for name, _ in jobs]
 
 
@@ -134,10 +135,10 @@ def report_document(run: Run) -> Document:
     return Document(
         eyebrow="MODEL AUDIT", title=f"Audit of {name}", created=run.meta["created"], blocks=tuple(sections(run)),
         subtitle=f"{title}, split {given(data.get('split'))}: {plural(len(run.cases), 'image')} of "
-                 f"{plural(run.cases['patient'].nunique(), 'patient')} · {run.meta['created']}",
+                 f"{plural(run.cases['patient'].nunique(), 'patient')} · {moment(run.meta['created'])}",
         header=f"xaimed audit report · {name} · {title}",
         footer=f"model {str(model.get('digest', ''))[:16]} · run {str(run.meta.get('log', {}).get('head', ''))[:16]} "
-               f"· {run.meta['created']}",
+               f"· {moment(run.meta['created'])}",
         attachments=(*attachments(run, card), sbom_attachment(run)),
         log_head=log_head(run), card=card,
         stamp="SYNTHETIC" if synthetic(run) else "", keywords=("audit", "explainability", "medical imaging"))

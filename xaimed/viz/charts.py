@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from xaimed.stats import Results
 
 STEP = 0.1
+ROOM, ROW = 90, 34  # pixels of the height of a chart of rows, and of each of them
+AXIS_HEIGHT = 480
 FROC_END = 4.0  # further right no reader would go; panning shows the rest
 # What must not be all zero for a curve to mean anything.
 NEEDED = {"froc": ("sensitivity",), "roc": ("tpr", "fpr"), "reliability": ("observed",)}
@@ -57,7 +59,7 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(title="explainability (skill)")
     _grey_axes(figure, rows)
     _frame(figure, rows, floor - step * (len(without) + 1) if without else math.inf)
-    return _styled(figure)
+    return _styled(figure).update_layout(height=AXIS_HEIGHT)
 
 
 def _frame(figure: go.Figure, rows: list[dict[str, object]], bottom: float) -> None:
@@ -127,14 +129,14 @@ def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
     rows = [{str(key): value for key, value in row.items()} for row in axis.to_dict(orient="records")]
     for row, look in zip(rows, looks(rows), strict=True):
         figure.add_trace(objects.Scatter(
-            x=[_label(row)], y=[_number(row, "plausibility")], mode="markers",
-            marker=_marker(look.colour, _shape(row, look)), error_y=_bars(row, "plausibility", look.colour),
+            x=[_number(row, "plausibility")], y=[_label(row)], mode="markers",
+            marker=_marker(look.colour, _shape(row, look)), error_x=_bars(row, "plausibility", look.colour),
             showlegend=False,
             hovertemplate=f"<b>{_label(row)}</b><br>{interval_text(row, 'plausibility')}<extra></extra>"))
-    figure.update_xaxes(type="category", tickvals=(names := [_label(row) for row in rows]),
-                        ticktext=[name.replace(" (", "<br>(").replace(": ", ":<br>") for name in names])
-    figure.update_yaxes(title="pointing game", range=[-0.03, 1.03])
-    return _styled(figure)
+    # Names stand in rows under each other: beside each other they would overlap where several runs are compared.
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+    figure.update_xaxes(title="pointing game", range=[-0.03, 1.03])
+    return _styled(figure).update_layout(height=ROOM + ROW * len(rows))
 
 
 def _floor(rows: list[dict[str, object]]) -> float:
@@ -273,6 +275,7 @@ def decision_chart(results: Results) -> go.Figure:
         for i, (side, text) in enumerate((("model", name or "the model"), ("all", "act on all"),
                                           ("none", "act on none"))):
             figure.add_trace(objects.Scatter(x=curve["threshold"], y=curve[side], mode="lines+markers", name=text,
+                                             error_y=_spread(curve, COLOURS[i]) if side == "model" else None,
                                              line={"color": COLOURS[i], "dash": DASHES[i]},
                                              marker={"symbol": SYMBOLS[i], "size": 6}))
         top = max([0.0, *(v for v in curve["model"] if math.isfinite(v))])
@@ -280,6 +283,14 @@ def decision_chart(results: Results) -> go.Figure:
     figure.update_xaxes(title="threshold probability at which one would act")
     figure.update_yaxes(title="net benefit an image")
     return _styled(figure)
+
+
+def _spread(curve: Mapping[str, list[float]], colour: str) -> dict[str, object]:
+    """The error bars of the model's net benefit, where its limits are stored."""
+    own = curve["model"]
+    return {"type": "data", "symmetric": False, "color": colour, "thickness": 1.2, "width": 4,
+            "array": [max(0.0, h - v) for h, v in zip(curve.get("high", own), own, strict=True)],
+            "arrayminus": [max(0.0, v - low) for low, v in zip(curve.get("low", own), own, strict=True)]}
 
 
 def curves_of(results: Results, kind: str) -> list[tuple[str, Mapping[str, list[float]]]]:

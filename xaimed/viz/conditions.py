@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from xaimed.plural import plural
-from xaimed.stats import Resampling, percentile, ratio
+from xaimed.stats import Resampling, mean_interval
 from xaimed.viz.names import pretty
 from xaimed.viz.worklist import operating_point
 
@@ -48,9 +47,7 @@ def _row(name: str, clean: pd.Series[float], other: pd.Series[float], owner: pd.
     before, after = (found.reindex(cases, fill_value=0.0).to_numpy(float) for found in (clean, other))
     moved = after - before
     patients = [str(owner.get(case, case)) for case in cases]
-    draws = Resampling.of(patients, RESAMPLES, 0)
-    drawn = draws.run(patients, lambda w: ratio(w @ moved, w.sum(axis=1)))
-    low, high = percentile(drawn) if len(set(patients)) > 1 else (math.nan, math.nan)
+    low, high, _ = mean_interval(moved, patients, Resampling.of(patients, RESAMPLES, 0))
     flipped = int(((before >= point) != (after >= point)).sum())
     return pretty(name), float(moved.mean()), low, high, plural(len(cases), "case"), flipped
 

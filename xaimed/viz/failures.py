@@ -13,8 +13,9 @@ LEAST = 5
 
 
 def failed(table: pd.DataFrame) -> pd.Series[bool]:
-    """Whether a row of the worklist is a failure: a missed lesion, a false positive or a wrong class."""
-    wrong: pd.Series[bool] = ((table["missed"] > 0) | (table["false_positives"] > 0)
+    """Whether a row of the worklist is a failure: a missed lesion, a false positive or a wrong class,
+    of an image or of a lesion that was found."""
+    wrong: pd.Series[bool] = ((table["missed"] > 0) | (table["false_positives"] > 0) | (table["other_class"] > 0)
                               | table["outcome"].astype(str).str.startswith("wrong class"))
     return wrong
 

@@ -7,6 +7,7 @@ fonts-noto-cjk, /usr/share/fonts/opentype/noto.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from functools import cache
@@ -50,6 +51,19 @@ def font_folders() -> tuple[Path, ...]:
 def further_fonts(folders: tuple[Path, ...]) -> list[Path]:
     """The font files beyond the package's own, in the order of the folders and their names."""
     return [path for folder in folders[1:] for path in sorted(folder.rglob("*")) if path.suffix.lower() in KINDS]
+
+
+def fonts_digest() -> str:
+    """The sha256 (hex) over the names and bytes of all font files at hand: the same fonts draw the same report."""
+    return _digest(font_folders())
+
+
+@cache
+def _digest(folders: tuple[Path, ...]) -> str:
+    whole = hashlib.sha256()
+    for path in [*sorted(folders[0].glob("*.ttf")), *further_fonts(folders)]:
+        whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 @cache

@@ -36,7 +36,7 @@ def places(rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
 
 
 def looks(rows: Sequence[Mapping[str, object]]) -> list[Look]:
-    """For each row how it looks: the mark is the method's, the colour too, or the model's where several are compared.
+    """For each row how it looks: mark and dashes are the method's, the colour too, or the model's where several are.
 
     A control is a grey cross.
     """
@@ -49,7 +49,7 @@ def _look(row: Mapping[str, object], place: Mapping[str, int], models: Sequence[
         return Look(QUIET, CONTROL, "solid")
     own = place[str(row.get("method", ""))]
     hue = models.index(str(row.get("model", ""))) if len(models) > 1 else own
-    return Look(COLOURS[hue % len(COLOURS)], SYMBOLS[own % len(SYMBOLS)], DASHES[hue % len(DASHES)])
+    return Look(COLOURS[hue % len(COLOURS)], SYMBOLS[own % len(SYMBOLS)], DASHES[own % len(DASHES)])
 
 
 def _run(row: Mapping[str, object]) -> str:

@@ -5,16 +5,19 @@ Pure functions of a run's tables.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from xaimed.mapfile import MapEntry
+from xaimed.metrics.matching import centre_inside
 from xaimed.probes.schedule import spread
 from xaimed.viz.overlay import Kind
-from xaimed.viz.worklist import operating_point, unmatched
+from xaimed.viz.worklist import EDGES, operating_point, unmatched
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -83,6 +86,23 @@ def _without_lesion(run: Run, case: str) -> bool:
 def is_missed(entry: MapEntry) -> bool:
     """Whether the map explains a missed lesion: a reference box that the model did not report."""
     return entry.box is not None and entry.target[:1] == "m" and entry.target[1:].isdigit()
+
+
+def missed_at(run: Run, case: str, entry: MapEntry) -> str:
+    """What the model said at a missed lesion, in words: its best box whose centre lies in the lesion, or that none is.
+
+    entry: of a missed lesion (`is_missed`). Why its score is below the operating point stands in numbers.
+    """
+    rows = run.predictions
+    rows = rows[(rows["case"] == case) & (rows["condition"] == "clean") & rows["x0"].notna()]
+    inside = centre_inside(rows[list(EDGES)].to_numpy(float), np.array([entry.box] * len(rows), float).reshape(-1, 4))
+    if not inside.any():
+        there = f"score there {entry.score:.3f}, " if math.isfinite(entry.score) else ""
+        return f"{there}no box of the model lies on it"
+    best = rows[inside].sort_values("score", ascending=False, kind="stable").iloc[0]
+    named = "" if best["label"] == entry.label else f" as {best['label']}"
+    return (f"the model saw it{named} at {best['score']:.3f}, below the operating point "
+            f"{operating_point(run):.3f}")
 
 
 def no_map(run: Run, case: str, detected: bool, missed: int) -> str:

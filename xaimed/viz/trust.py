@@ -11,6 +11,7 @@ from xaimed.metrics.axis import CONTROLS
 from xaimed.metrics.concordance import GRID
 from xaimed.metrics.concordance import NAME as CONCORDANCE
 from xaimed.viz import wording
+from xaimed.viz.charts import plain_name
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -20,8 +21,10 @@ UNJUDGED = "gate NOT ASSESSED"
 ALIKE = 0.2
 NO_MAP, NO_PASS, MISSES, INCOMPLETE, DIFFER = ("no map judged", "no method passed its gate", "maps miss the lesion",
                                                "attributions do not add up", "methods differ")
-RULES = ("Low trust: no method that explains the case passed its randomisation gate; the maps of those that did have "
-         "their maximum outside the lesion; each of those that promise to add up to the model's output misses it by "
+HALF = "half of the methods or more failed their gate"
+RULES = ("Low trust: half or more of the methods that explain the case failed their randomisation gate, or none passed "
+         "it; half or more of the maps of those that passed have their maximum outside the lesion; each of those "
+         "that promise to add up to the model's output misses it by "
          f"more than {GAP_LIMIT:.0%}; or the methods differ: their rank correlation is below {ALIKE:g}. Rank "
          "correlation of methods: Spearman's rho between the strengths of the maps (absolute values) of every two "
          f"methods of one target, on the tissue in {GRID} x {GRID} squares, the mean over pairs and targets: 1 for the "
@@ -69,6 +72,9 @@ def _gates(run: Run, rows: pd.DataFrame) -> pd.Series[str]:
     told = "gate " + counts["passed"].astype(str) + " of " + counts["judged"].astype(str)
     left = used.groupby("case").size() - counts["judged"]
     told = told.where(left == 0, told + ", " + left.astype(str) + " not assessed")
+    failed = used[used["method"].isin([name for name, gate in known.items() if gate == "fail"])]
+    names = failed["method"].map(plain_name).groupby(failed["case"]).agg(", ".join).reindex(told.index)
+    told = told.where(names.isna(), told + "; failed: " + names.fillna("").astype(str))
     return told.where(counts["judged"] > 0, UNJUDGED)
 
 
@@ -80,11 +86,21 @@ def _against(run: Run, rows: pd.DataFrame, index: pd.Index[str]) -> dict[str, pd
     """What speaks against the maps, for each case."""
     good = rows[rows["method"].isin(_passing(run))]
     explained, trusted = (_named(own["case"], index) for own in (rows, good))
-    aim = good[(good["metric"] == "pointing_game") & good["value"].notna()].groupby("case")["value"].max()
+    aim = good[(good["metric"] == "pointing_game") & good["value"].notna()].groupby("case")["value"].mean()
     sums = good[(good["metric"] == "completeness") & good["value"].notna()]
     gap = sums["value"].abs().groupby(sums["case"]).min()
-    return {NO_PASS: explained & ~trusted, MISSES: (aim <= 0).reindex(index, fill_value=False),
+    return {NO_PASS: explained & ~trusted, HALF: _half_failed(run, rows).reindex(index, fill_value=False) & trusted,
+            MISSES: (aim <= 0.5).reindex(index, fill_value=False),
             INCOMPLETE: (gap > GAP_LIMIT).reindex(index, fill_value=False)}
+
+
+def _half_failed(run: Run, rows: pd.DataFrame) -> pd.Series[bool]:
+    """For each case with maps of gated methods whether half of them or more failed."""
+    known = wording.gates(run.scores)
+    used = rows[["case", "method"]].drop_duplicates()
+    judged = used[used["method"].isin([name for name, gate in known.items() if gate in ("pass", "fail")])]
+    share: pd.Series[float] = (judged["method"].map(known) == "fail").groupby(judged["case"]).mean()
+    return share >= 0.5
 
 
 def _named(cases: pd.Series[str], index: pd.Index[str]) -> pd.Series[bool]:

@@ -72,7 +72,9 @@ def room(axis: pd.DataFrame) -> str:
                      f"{100 * MOST:.0f} % of the maps does the search of the model itself gain {ROOM:g} or more over "
                      "another patient's map by that metric, so there is too little to find.")
     if cramped:
-        found.append(f"Values without a skill for that reason, of all metrics: {', '.join(cramped)}.")
+        why = "for that reason" if names else (f"because the search of the model itself gains less than {ROOM:g} over "
+                                               "another patient's map there")
+        found.append(f"Values without a skill {why}, of all metrics: {', '.join(cramped)}.")
     return " ".join(found)
 
 
@@ -86,11 +88,14 @@ def key_estimates(results: Results) -> list[Estimate]:
     return found or everyone[:4]
 
 
-def estimate_text(estimate: Estimate) -> tuple[str, str]:
-    """The value with its interval; and its count, unit, rule and kind of interval ("9 / 10 lesions ...")."""
+def estimate_text(estimate: Estimate, unit: str = "") -> tuple[str, str]:
+    """The value with its interval; and its count, unit, rule and kind of interval ("9 / 10 lesions ...").
+
+    unit: of the value, such as "mm".
+    """
     if not math.isfinite(estimate.value):
         return "not measured", estimate.rule
-    value = f"{estimate.value:.2f}"
+    value = f"{estimate.value:.2f} {unit}".strip()
     if math.isfinite(estimate.low) and math.isfinite(estimate.high):
         value += f" [{estimate.low:.2f}, {estimate.high:.2f}]"
     parts = (count_text(estimate), estimate.rule, _interval(estimate))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xaimed.errors import unknown
 from xaimed.metrics.judged import JudgeOptions
 from xaimed.metrics.matching import centre_inside
-from xaimed.viz import trust
+from xaimed.viz import first_measure, trust
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -33,6 +33,10 @@ SEARCHED = ("run", "patient", "label", "outcome", "says", "trust", "feedback")
 GRAVEST = "gravest first"
 ORDERS = (GRAVEST, "case", "score", "rank_correlation", "energy", "missed", "false_positives", "outcome", "label",
           "run")
+# Columns of which the highest is asked for first.
+FALLING = ("score", "lesions", "missed", "false_positives", *(n for n, more in first_measure.FIRST.items() if not more))
+BOXES, CLASSES = "boxes", "classes"  # what misses and false positives are counted of, in the column "counted"
+NOT_COUNTED = "not counted"
 
 
 @dataclass(frozen=True)
@@ -52,33 +56,38 @@ class Filter:
 
 def worklist(run: Run) -> pd.DataFrame:
     """A row a case: run, case, patient, label, outcome, score, says, lesions, missed, missed_positive, false_positives,
-    false_positive_class, energy, rank_correlation, trust, low_trust, group_...
+    false_positive_class, other_class, detected, counted, energy, rank_correlation, trust, low_trust, group_...
 
-    score, says: the highest score of the model and its class; of a single scored class the other one below the
-    operating point. missed: lesions that no detection at the
-    operating point hits by centre in box, whatever its class; false_positives: detections that hit none;
+    score, says: of `_best`; of a single scored class the other one below the operating point. missed: lesions that
+    no detection at the operating point hits by centre in box, whatever its class; false_positives: detections that
+    hit none;
     missed_positive, false_positive_class: those of them that are of the positive class (see `positive`).
+    other_class: lesions that detections hit, all of another class; detected: detections at the operating point.
+    counted: BOXES, CLASSES or "" where nothing is; a run of answers in pixels has its first measure as a column.
     energy: the mean of `energy_in_lesion` over the case's maps. rank_correlation, trust: of `trust`. For a classifier
     the outcome compares the classes, and where the plan names the positive class missed and false_positives are 0
     or 1; for other tasks nothing is counted.
     """
     table = run.cases[["case", "patient", "label"]].copy()
     table.insert(0, "run", run.path.name)
-    table = table.merge(_best(run.predictions), on="case", how="left")
+    task = str(run.meta.get("model", {}).get("task", "detection"))
+    table = table.merge(_best(run, task), on="case", how="left")
     for name, counts in _counted(run).items():
         table[name] = table["case"].map(counts).fillna(0).astype(int)
+    if measure := first_measure.name_of(run):
+        table[measure] = table["case"].map(first_measure.values(run, measure))
     table["energy"] = table["case"].map(_energy(run.scores))
     told = trust.trust(run)
     for name in told:
         table[name] = table["case"].map(told[name])
-    task = str(run.meta.get("model", {}).get("task", "detection"))
     below = _below(run, task)
     if below:
         table["says"] = table["says"].where(~(table["score"] < operating_point(run)), below)
     if task in LABELLED:
         _count_classes(table, positive(run))
     table.insert(4, "outcome", _classified(table, positive(run)) if task in LABELLED else
-                 _outcomes(table, positive(run)) if task == "detection" else "not counted")
+                 _outcomes(table, run) if task == "detection" else NOT_COUNTED)
+    table["counted"] = BOXES if task == "detection" else CLASSES if task in LABELLED else ""
     groups = [name for name in run.cases.columns if name.startswith("group_")]
     return table.merge(run.cases[["case", *groups]], on="case", how="left")
 
@@ -87,10 +96,12 @@ def _counted(run: Run) -> dict[str, pd.Series[int]]:
     """For each case the number of lesions, of missed ones and of false positives, also of the positive class."""
     boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
     lesions = run.truth[run.truth["x0"].notna()]
-    missed, false = unmatched(lesions, boxes[boxes["score"] >= operating_point(run)])
+    marks = boxes[boxes["score"] >= operating_point(run)]
+    missed, false = unmatched(lesions, marks)
     grave = positive(run)
     rows = {"lesions": lesions, "missed": missed, "missed_positive": missed[missed["label"] == grave],
-            "false_positives": false, "false_positive_class": false[false["label"] == grave]}
+            "false_positives": false, "false_positive_class": false[false["label"] == grave],
+            "other_class": _misnamed(lesions, marks), "detected": marks}
     return {name: own.groupby("case").size() for name, own in rows.items()}
 
 
@@ -133,12 +144,25 @@ def operating_point(run: Run) -> float:
 
 def unmatched(lesions: pd.DataFrame, marks: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The lesions that no mark hits, and the marks that hit none; marks: detections that count."""
-    pairs = lesions[["case", "target", *EDGES]].merge(marks[["case", "target", *EDGES]], on="case",
-                                                     suffixes=("", "_mark"))
-    inside = centre_inside(pairs[[f"{e}_mark" for e in EDGES]].to_numpy(float), pairs[EDGES].to_numpy(float))
-    hit = pairs[inside]
+    hit = _hits(lesions, marks)
     return (_without(lesions, hit[["case", "target"]]),
             _without(marks, hit[["case", "target_mark"]].rename(columns={"target_mark": "target"})))
+
+
+def _hits(lesions: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
+    """A row for each lesion and each mark that hits it; the columns of the mark end in _mark."""
+    columns = ["case", "target", "label", *EDGES]
+    pairs = lesions[columns].merge(marks[[*columns, "score"]], on="case", suffixes=("", "_mark"))
+    inside = centre_inside(pairs[[f"{e}_mark" for e in EDGES]].to_numpy(float), pairs[EDGES].to_numpy(float))
+    return pairs[inside]
+
+
+def _misnamed(lesions: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
+    """The hits of highest score of the lesions that are hit, but by no mark of their class."""
+    hit = _hits(lesions, marks)
+    same = hit[hit["label"] == hit["label_mark"]]
+    best = _without(hit, same[["case", "target"]]).sort_values("score", ascending=False, kind="stable")
+    return best.drop_duplicates(["case", "target"])
 
 
 def _without(rows: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -146,10 +170,17 @@ def _without(rows: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return rows[~pd.MultiIndex.from_frame(rows[["case", "target"]]).isin(known)]
 
 
-def _best(predictions: pd.DataFrame) -> pd.DataFrame:
-    clean = predictions[predictions["condition"] == "clean"]
-    best = clean.sort_values("score", ascending=False, kind="stable").drop_duplicates("case")
-    return best[["case", "score", "label"]].rename(columns={"label": "says"})
+def _best(run: Run, task: str) -> pd.DataFrame:
+    """case, score, says: one score for each case and its class.
+
+    Of a detector the image's score of the positive class, which its AUC is made of, else of another class, else that
+    of the highest box; of other tasks the highest class.
+    """
+    clean = run.predictions[run.predictions["condition"] == "clean"]
+    boxed, other = clean["x0"].notna(), clean["label"] != positive(run)
+    rows = clean.assign(boxed=boxed, other=other & ~boxed & (task == "detection"))
+    best = rows.sort_values(["boxed", "other", "score"], ascending=[True, True, False], kind="stable")
+    return best.drop_duplicates("case")[["case", "score", "label"]].rename(columns={"label": "says"})
 
 
 def _energy(scores: pd.DataFrame) -> pd.Series[float]:
@@ -158,12 +189,26 @@ def _energy(scores: pd.DataFrame) -> pd.Series[float]:
     return means
 
 
-def _outcomes(table: pd.DataFrame, grave: str) -> list[str]:
-    """What happened in each case, in parts: a miss or "found", a false positive; "clear" if nothing."""
+def _outcomes(table: pd.DataFrame, run: Run) -> list[str]:
+    """What happened in each case, in parts: a miss or "found", a found lesion's other class, a false positive; "clear"
+    if nothing."""
+    grave = positive(run)
     lesion = np.select([table["missed_positive"] > 0, table["missed"] > 0, table["lesions"] > 0],
                        [f"missed {grave} lesion", "missed lesion", "found"], "")
-    return [", ".join(part for part in pair if part) or "clear"
-            for pair in zip(lesion, _alarms(table, grave), strict=True)]
+    names = _called(run)
+    called = [names.get(case, "") for case in table["case"]]
+    return [", ".join(part for part in parts if part) or "clear"
+            for parts in zip(lesion, called, _alarms(table, grave), strict=True)]
+
+
+def _called(run: Run) -> dict[str, str]:
+    """For each case with a lesion that was found and named wrongly "called malignant"."""
+    boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
+    found = _misnamed(run.truth[run.truth["x0"].notna()], boxes[boxes["score"] >= operating_point(run)])
+    told: dict[str, str] = {}
+    for row in found.sort_values("label_mark").drop_duplicates(["case", "label_mark"]).itertuples():
+        told[str(row.case)] = ", ".join(filter(None, (told.get(str(row.case)), f"called {row.label_mark}")))
+    return told
 
 
 def _alarms(table: pd.DataFrame, grave: str) -> NDArray[np.str_]:
@@ -219,7 +264,9 @@ def _one_of(outcomes: pd.Series[str], wanted: Sequence[str]) -> pd.Series[bool]:
 def _contains(table: pd.DataFrame, word: str) -> pd.Series[bool]:
     """Whether a column of words contains the word; columns of few different words are looked up once for each."""
     found = table["case"].str.contains(word, case=False, regex=False)
-    for name in (*(name for name in SEARCHED if name in table), *(n for n in table if n.startswith("group_"))):
+    # What the image's score of a detector is of is the same in every row.
+    searched = [name for name in SEARCHED if name in table and not (name == "says" and BOXES in set(table["counted"]))]
+    for name in (*searched, *(n for n in table if n.startswith("group_"))):
         words = table[name].dropna().astype(str)
         fits = [own for own in words.unique() if word.casefold() in own.casefold()]
         if fits:
@@ -254,6 +301,8 @@ def outcomes_of(table: pd.DataFrame) -> list[str]:
 def gravest_words(run: Run) -> str:
     """The order "gravest first" in words."""
     name = positive(run)
+    if measure := first_measure.name_of(run):
+        return f"Gravest first: the {'lowest' if first_measure.FIRST[measure] else 'highest'} {measure}."
     return (f"Gravest first: missed {name}, other misses, false {name} alarms, other wrong classes, other false "
             "positives, the rest; more of them before fewer. Among misses the lowest score comes first, since the "
             "model was surest there; elsewhere the highest.")
@@ -273,7 +322,12 @@ def was_missed(table: pd.DataFrame) -> pd.Series[bool]:
 
 def _gravity(table: pd.DataFrame) -> pd.DataFrame:
     score = table["score"].fillna(-1.0)
+    wrong = _one_of(table["outcome"], ("wrong class",)) | (table["other_class"] > 0)
+    # Of answers in pixels the worst measure first; a case without one last.
+    worse = {name: (-table[name] if more else table[name]).fillna(-np.inf)
+             for name, more in first_measure.FIRST.items() if name in table}
     ranks = pd.DataFrame({"missed_positive": table["missed_positive"], "missed": table["missed"],
-                          "alarm": table["false_positive_class"], "wrong": _one_of(table["outcome"], ("wrong class",)),
-                          "false": table["false_positives"], "score": score.where(table["missed"] == 0, -score)})
+                          "alarm": table["false_positive_class"], "wrong": wrong,
+                          "false": table["false_positives"], **worse,
+                          "score": score.where(table["missed"] == 0, -score)})
     return ranks.sort_values(list(ranks.columns), ascending=False, kind="stable")

@@ -34,7 +34,8 @@ def section(run: Run) -> list[Block]:
         *_counted(run.meta.get("model", {}).get("task"), judging),
         ("Intervals", f"95 %; {judging.get('resamples', 2000)} resamples of patients, seed {run.plan.get('seed', 0)}"),
         ("Margin of non-inferiority", "none was set" if margin is None else f"{margin:g} of AUC"),
-        ("Missing and unsure outputs", _missing(run, scope)), ("Multiplicity", MULTIPLICITY),
+        ("Missing and unsure outputs", _missing(run, scope)), ("Cases without an output", unanswered(run)),
+        ("Multiplicity", MULTIPLICITY),
         ("Verdict", rules.words)))
     if not criteria:
         return [opening(TITLE), pairs, Text(f"{NOT_ASSESSED}: the plan sets no criterion.")]
@@ -50,6 +51,15 @@ def _missing(run: Run, scope: Mapping[str, Any]) -> str:
     """What the plan says of outputs that are missing; where it says nothing and the run counted them, how."""
     counted = run.results.find("missing outputs") is not None
     return given(scope.get("missing")) if scope.get("missing") or not counted else COUNTED
+
+
+def unanswered(run: Run) -> str:
+    """"1 of 10": the cases without an output as the audit counted them; else those without a row of the tables."""
+    share = run.results.find("missing outputs")
+    if share is not None and share.numerator is not None and share.denominator is not None:
+        return f"{share.numerator:g} of {share.denominator:g}"
+    known = {*run.predictions["case"].astype(str), *run.scores["case"].astype(str)}
+    return f"{sum(str(case) not in known for case in run.cases['case'])} of {len(run.cases)}"
 
 
 def _counted(task: str | None, judging: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -75,4 +85,5 @@ def set_down(run: Run) -> tuple[str, str]:
     first = next((entry for entry in entries if entry.event == "started"), None)
     if first is None:
         return NOT_ASSESSED, NOT_ASSESSED
-    return str(first.facts.get("plan", NOT_ASSESSED)), f"{first.time}, before the first case"
+    return str(first.facts.get("plan", NOT_ASSESSED)), first.time + (
+        ", before the first case" if run.pictured else ", after the outputs that it judges: as declared")

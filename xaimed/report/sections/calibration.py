@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xaimed.report.blocks import Block, Figure, Picture
 from xaimed.report.contents import opening, order, unassessed
+from xaimed.report.decision_curve import decision_curve
 from xaimed.report.families import estimate_table, members
 from xaimed.run import Run
 
@@ -24,7 +25,7 @@ def section(run: Run) -> list[Block]:
         text += _bins(run)
         alt = text + " The values are in results.json."
         blocks.append(Figure(Picture(svg(reliability_figure(run)), alt), text, 0.6))
-    return [*blocks, estimate_table("Calibration measures", estimates)]
+    return [*blocks, *decision_curve(run), estimate_table("Calibration measures", estimates)]
 
 
 def _bins(run: Run) -> str:

@@ -11,6 +11,7 @@ from xaimed.report.contents import opening, order, unassessed
 from xaimed.report.reading import Reading, read_case
 from xaimed.report.wording import number
 from xaimed.run import Run
+from xaimed.viz.first_measure import FIRST, name_of, values
 from xaimed.viz.names import pretty
 from xaimed.viz.worklist import worklist
 
@@ -31,9 +32,9 @@ def section(run: Run) -> list[Block]:
     if not len(run.cases):
         return unassessed(TITLE, "the run holds no case.")
     boxed = run.meta.get("model", {}).get("task") in (None, "detection")
-    named, measure = _named(run), _first(run)
+    named, measure = _named(run), name_of(run)
     reads = [read_case(run, name) for name in worst(run)[:MOST]]
-    own, told_of = _by_score(run, reads, boxed) if measure is None else _by_measure(run, reads, measure)
+    own, told_of = _by_score(run, reads, boxed) if not measure else _by_measure(run, reads, measure)
     columns = (Column("Case", share=1.4), *((Column("Patient", share=1.2),) if named else ()), *own)
     rows = tuple((read.case, *((read.patient,) if named else ()), *cells)
                  for read, cells in zip(reads, told_of, strict=True))
@@ -50,13 +51,11 @@ def section(run: Run) -> list[Block]:
 ORDERED = ("In this order: cases with more missed lesions, with more false positives, with less of their maps inside "
            "the lesion, and with a lower score of the reference class.")
 ORDERED_CLASSES = "In this order: cases in which the score of the reference class is lower."
-# What a task that answers in pixels is judged by first, and whether more of it is better.
-FIRST = {"Dice": True, "SSIM": True, "target registration error": False}
 
 
 def _order(run: Run, boxed: bool) -> str:
-    measure = _first(run)
-    if measure is not None:
+    measure = name_of(run)
+    if measure:
         return f"In this order: cases with a {'lower' if FIRST[measure] else 'larger'} {measure}."
     return ORDERED if boxed else ORDERED_CLASSES
 
@@ -66,7 +65,7 @@ def worst(run: Run) -> list[str]:
     table = worklist(run)
     right = _right(run)
     table["energy"] = table["energy"].astype(float).fillna(math.inf)
-    if _first(run) is not None:
+    if name_of(run):
         return sorted(map(str, table["case"]), key=lambda case: (right.get(case, math.inf), case))
     keys = {str(r.case): (-int(r.missed), -int(r.false_positives), float(r.energy), right.get(str(r.case), math.inf),
                           str(r.case)) for r in table.itertuples()}
@@ -78,22 +77,13 @@ def _right(run: Run) -> dict[str, float]:
 
     Where no such class is scored, how far the highest score is from 1.
     """
-    if (measure := _first(run)) is not None:
-        rows = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["metric"] == measure)
-                          & (run.scores["condition"] == "clean")]
-        means = rows.groupby("case")["value"].mean()
-        return {str(case): float(value) * (1 if FIRST[measure] else -1) for case, value in means.items()}
+    if measure := name_of(run):
+        return {str(case): float(value) * (1 if FIRST[measure] else -1) for case, value in values(run, measure).items()}
     clean = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()]
     labels = dict(zip(run.cases["case"], run.cases["label"], strict=True))
     own = clean[clean["target"] == clean["case"].map(labels)]
     found = {str(case): 1 - float(score) for case, score in clean.groupby("case")["score"].max().items()}
     return found | {str(r.case): float(r.score) for r in own.itertuples()}
-
-
-def _first(run: Run) -> str | None:
-    """The measure of answers in pixels that the run holds, or None."""
-    known = set(run.scores.loc[run.scores["method"].fillna("") == "", "metric"].astype(str))
-    return next((measure for measure in FIRST if measure in known), None)
 
 
 def _by_score(run: Run, reads: Sequence[Reading], boxed: bool) -> Told:

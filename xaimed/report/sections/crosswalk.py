@@ -11,8 +11,8 @@ from xaimed.run import Run
 TITLE = "Crosswalk"
 ORDER = order(TITLE)
 INTRO = ("Met: the run and its plan hold all that the topic needs; partly: some of it; NOT ASSESSED: none. This is a "
-         "finding aid. It does not judge the content, and it is no statement of conformity. Clause numbers are printed "
-         "only where they were checked; elsewhere the topic is cited.")
+         "finding aid. It does not judge the content, and it is no statement of conformity. Topics are cited "
+         "and no clause numbers, which were not checked against the texts.")
 
 
 def section(run: Run) -> list[Block]:

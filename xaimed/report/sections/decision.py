@@ -22,6 +22,8 @@ HALF = ("sensitivity_at_0.5_fppi", "sensitivity at 0.5 false positives per image
 MAIN = re.compile(r"(?i)^(accuracy|precision|sensitivity|specificity|(?!AUC of this)[^(]*AUC(?!.*the rest$)[^(]*)$")
 SIGNING = ("A signature says that its writer has read this report and answers for the part named beside it. It is no "
            "statement that the model may be used.")
+BEFORE = "Set down before the run."
+DECLARED = "As declared with tables of outputs that were there before: that they came first cannot be shown."
 BEST = ("accuracy of the best class", "balanced accuracy")
 
 
@@ -30,7 +32,7 @@ def section(run: Run) -> list[Block]:
     found = verdict(run)
     blocks: list[Block] = [opening(TITLE), Text(asked(run)), Notice(found.title, found.checks, found.tone)]
     if found.judgements:
-        blocks.append(_criteria(found.judgements))
+        blocks.append(_criteria(found.judgements, BEFORE if run.pictured else DECLARED))
     blocks += [Text(f"{rules_of(run.plan).words} By these rules: {found.overall}."), *_open(run.findings),
                Heading("Signatures", 2), SignOff(("Audited by", "Reviewed by", "Approved by"), SIGNING), PageBreak()]
     if run.findings:
@@ -54,10 +56,13 @@ def asked(run: Run) -> str:
 
 
 def _open(findings: tuple[Finding, ...]) -> list[Block]:
-    """The checks that failed or raised a concern, by their questions."""
-    found = [f for f in findings if f.outcome in ("fail", "concern")]
-    words = [f"{f.code} {f.title}" for f in sorted(found, key=lambda f: (WORST.index(f.outcome), f.code))]
-    return [Text(f"To be weighed before signing: {'; '.join(words)}.")] if words else []
+    """The checks that failed or raised a concern, and the grave ones without an answer, by their questions."""
+    found = [f for f in findings if f.outcome in ("fail", "concern")
+             or (f.outcome, f.severity) == (NOT_ASSESSED, "high")]
+    words = [f"{f.code} {f.title}{' (NOT ASSESSED)' if f.outcome == NOT_ASSESSED else ''}"
+             for f in sorted(found, key=lambda f: (WORST.index(f.outcome), f.code))]
+    told = f"To be weighed before signing: {'; '.join(words)}"
+    return [Text(told if told.endswith("?") else f"{told}.")] if words else []
 
 
 def main_results(run: Run) -> tuple[Estimate, ...]:
@@ -73,10 +78,10 @@ def main_results(run: Run) -> tuple[Estimate, ...]:
     return tuple(performance + at_half + margin)
 
 
-def _criteria(judgements: tuple[Judgement, ...]) -> Block:
+def _criteria(judgements: tuple[Judgement, ...], when: str) -> Block:
     rows = tuple((outcome(j.answer), j.criterion.endpoint, j.statement) for j in judgements)
     return Table("Criteria of the plan", (Column("Answer"), Column("Endpoint"), Column("Statement", share=1)), rows,
-                 "Set down before the run. Inconclusive, where an end of the interval is judged: it holds the limit.")
+                 f"{when} Inconclusive, where an end of the interval is judged: it holds the limit.")
 
 
 def _checks(findings: tuple[Finding, ...]) -> Block:

@@ -26,8 +26,10 @@ SHOWN, CLUSTERS, SMALLEST, SIDE = 4, 8, 5, 360
 HOW = ("Exploratory: groups of cases in which errors gather, the largest excess first. Nothing here was planned or is "
        "corrected for the many groups looked at; it says where to look, not what is so.")
 WHOLE = "a model of {0} decides nothing, so no case is right or wrong as a whole; {1} orders them."
-NOTE = ("Error: a missed lesion or a false alarm at the operating point; without boxes, the reference class not having "
-        "the highest score. Excess: errors beyond the share of all cases. Groups, alone and in pairs, of {0} cases up.")
+BOXED = "a missed lesion, a lesion of another class, or a false alarm at the operating point"
+SCORED = "the score on the wrong side of the operating point, the one class that is scored being called from it up"
+HIGHEST = "another class than that of the reference having the highest score, whatever the operating point"
+NOTE = ("Error: {1}. Excess: errors beyond the share of all cases. Groups, alone and in pairs, of {0} cases up.")
 
 
 def section(run: Run) -> list[Block]:
@@ -43,10 +45,19 @@ def section(run: Run) -> list[Block]:
     if rows:
         blocks.append(Table("Where errors gather", (
             Column("Group", share=2.4), Column("Errors", "right"), Column("Share (95 %)", "right", 1.6),
-            Column("Share elsewhere", "right"), Column("Excess", "right")), rows, NOTE.format(SMALLEST)))
+            Column("Share elsewhere", "right"), Column("Excess", "right")), rows,
+            NOTE.format(SMALLEST, error_rule(run))))
     elif int(wrong.sum()):
-        blocks.append(Text("No group of cases holds more errors than the others."))
+        blocks.append(Text(f"No group of cases holds more errors than the others. Error: {error_rule(run)}."))
     return [*blocks, *_pictures(run, wrong)]
+
+
+def error_rule(run: Run) -> str:
+    """What counts as an error of a case in this run, in words."""
+    if run.meta.get("model", {}).get("task") in (None, "detection"):
+        return BOXED
+    clean = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()]
+    return SCORED if clean["target"].nunique() == 1 else HIGHEST
 
 
 def wrong_cases(run: Run) -> pd.Series[bool] | None:
@@ -54,7 +65,7 @@ def wrong_cases(run: Run) -> pd.Series[bool] | None:
     task = run.meta.get("model", {}).get("task")
     if task in (None, "detection"):
         table = worklist(run).set_index("case")
-        return (table["missed"].astype(int) + table["false_positives"].astype(int)) > 0
+        return table[["missed", "other_class", "false_positives"]].astype(int).sum(axis=1) > 0
     clean = run.predictions[(run.predictions["condition"] == "clean") & run.predictions["x0"].isna()]
     labels = run.cases.set_index("case")["label"].dropna()
     if clean.empty or not set(labels) & set(clean["target"]):

@@ -87,8 +87,9 @@ def _gates(run: Run, methods: tuple[str, ...]) -> Table:
                                         Column("Likeness of two targets", "right", 2), Column("Outcome")), tuple(rows),
                  "The model's weights are randomised from the output down; a method whose map stays the same does not "
                  "depend on what the model learned and fails. A failed method gets no explainability number. Random, "
-                 "edge and centre maps are controls that must fail. " + RULE + " Likeness of two targets: of the "
-                 "maps of the two classes of one box, 1 where the map does not depend on the class.")
+                 "edge and centre maps are controls that must fail; they keep their numbers, as marks for the others. "
+                 + RULE + " Likeness of two targets: of the maps of the two classes of one box, 1 where the map does "
+                 "not depend on the class.")
 
 
 def _value(run: Run, method: str, metric: str) -> float:
@@ -96,6 +97,12 @@ def _value(run: Run, method: str, metric: str) -> float:
     rows = run.scores[(run.scores["metric"] == metric) & (run.scores["method"] == method) & _clean(run)
                       & (run.scores["case"] == "")]["value"].dropna()
     return float(rows.mean()) if len(rows) else float("nan")
+
+
+def _pointed(row: dict[object, object]) -> str:
+    """The pointing game with the number of cases that it was measured on; runs made earlier do not hold that."""
+    told, count = _spread(row, "plausibility"), row.get("plausibility_cases")
+    return f"{told}, {count:.0f}" if isinstance(count, int | float) and count > 0 else told
 
 
 def _axis(run: Run) -> list[Block]:
@@ -108,11 +115,11 @@ def _axis(run: Run) -> list[Block]:
             "passed; such a point on the dotted line has no explainability number." + _agreement(run))
     rows: list[tuple[Cell, ...]] = [
         (pretty(str(row["method"])), _spread(row, "explainability"), _spread(row, "accuracy"),
-         _spread(row, "plausibility"), str(row["cases"]), outcome(str(row["gate"])))
+         _pointed(row), str(row["cases"]), outcome(str(row["gate"])))
         for row in run.axis.to_dict(orient="records")]
     table = Table("Explainability and accuracy", (
         Column("Method", share=1.9), Column("Explainability (95 %)", "right", 2),
-        Column("Accuracy (95 %)", "right", 2.2), Column("Pointing game (95 %)", "right", 2.2),
+        Column("Accuracy (95 %)", "right", 2.2), Column("Pointing game (95 %), cases", "right", 2.4),
         Column("Cases", "right", 0.7), Column("Gate")), tuple(rows), SKILL + f" Accuracy is {_accuracy(run)}.")
     told = room(run.axis)
     return [table, *([Text(told, small=True)] if told else []),

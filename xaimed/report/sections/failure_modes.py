@@ -16,7 +16,7 @@ WORST = ("fail", "concern", "NOT ASSESSED", "pass", "not applicable")
 NOTE = ("S: severity of the harm, D: how hard it is to notice in use, 1 to 5, {origin}. "
         "The outcome is the worst of the named checks; how often a failure occurs is what those checks measured. A "
         "mode without a check is NOT ASSESSED here.")
-OWN = "set down in the plan before the run"
+OWN = "set down in the plan"
 USUAL = "as they come with xaimed: the plan names no table of its own"
 
 

@@ -12,7 +12,9 @@ TITLE = "Human oversight"
 ORDER = order(TITLE)
 READ = ("A map shows what raises or lowers a score of this model. Look at the image first, without the map; then at "
         "the map beside it. A map of a method that failed the randomisation gate carries a warning and is no reason "
-        "for or against a finding. A missed lesion has no map: the absence of a map says nothing.")
+        "for or against a finding. The map of a missed lesion shows what the model made of its place. Where there is "
+        "no map, that says nothing.")
+UNSEEN = "This audit was made from tables of outputs: there is no image and no map to look at."
 BIAS = ("Readers tend to agree with a machine, more so under time pressure. A decision against the model needs no "
         "reason, and is to be recorded like one with it.")
 
@@ -25,4 +27,5 @@ def section(run: Run) -> list[Block]:
                if readers else given(None))
     return [opening(TITLE),
             Pairs((("Who may overrule it, and how", given(scope.get("oversight"))),
-                   ("Users", given(scope.get("users"))), ("Study with readers", studied))), Text(READ), Text(BIAS)]
+                   ("Users", given(scope.get("users"))), ("Study with readers", studied))),
+            Text(READ if run.pictured else UNSEEN), Text(BIAS)]

@@ -11,7 +11,7 @@ from xaimed.report.contents import opening, order
 from xaimed.report.sbom import NAME as SBOM
 from xaimed.report.sbom import packages
 from xaimed.report.sections.intended_use import locked
-from xaimed.report.wording import flattened, given, number, started
+from xaimed.report.wording import flattened, given, moment, number, started
 from xaimed.run import Run
 
 TITLE = "Identity and provenance"
@@ -32,7 +32,7 @@ def section(run: Run) -> list[Block]:
         Heading("Intended use and card", 2), *_card(model.get("card")),
         Heading("Run", 2), Pairs((
             ("Data set", f"{given(data.get('title') or data.get('name'))}, split {given(data.get('split'))}"),
-            ("Split manifest", _digest(data.get("manifest"))), ("Started", given(run.meta.get("created"))),
+            ("Split manifest", _digest(data.get("manifest"))), ("Started", moment(given(run.meta.get("created")))),
             ("xaimed", given(run.meta.get("xaimed"))), ("Code digest", _digest(run.meta.get("code"))),
             ("Log head", _digest(_part(run, "log").get("head"))), ("Seeds", given(run.meta.get("seeds"))),
             ("Device", given(run.meta.get("device"))), ("Software", _versions(_part(run, "versions"))),
