@@ -167,10 +167,10 @@ def test_axe_finds_nothing_at_the_desk(page: tuple[Page, Seen, Path], scheme: st
     tab.goto(f"{seen.address}/study?run=demo")
     tab.get_by_label("Your name or code").wait_for()
     ready(tab)
-    sit(tab, f"Dr {scheme}", 2)
+    sit(tab, f"Dr {scheme}", 3)
     found = []
     for stage in ("without", "with"):
-        wait_for(tab, f"Case 1 of 2, {stage} the model")
+        wait_for(tab, f"Case 1 of 3, {stage} the model")
         tab.evaluate(AXE.read_text(encoding="utf-8"))
         found += [told for told in tab.evaluate(RULES) if told[1] in ("serious", "critical")
                   and not any(sign in told[3] for sign in NOT_OURS)]
