@@ -37,11 +37,15 @@ def tab(run: Run) -> Iterator[tuple[Page, Seen]]:
 @pytest.fixture
 def page(tab: tuple[Page, Seen]) -> Page:
     """The viewer on ex000 as it opens."""
-    found, seen = tab
-    found.goto(f"{seen.address}/case?run=exam&case=ex000")
+    return at_exam(*tab)
+
+
+def at_exam(tab: Page, seen: Seen) -> Page:
+    """The page of ex000 once all four views of its examination stand there."""
+    tab.goto(f"{seen.address}/case?run=exam&case=ex000")
     for case in ("ex000", "ex001", "ex002", "ex003"):
-        stage(found, case).wait_for()
-    return found
+        stage(tab, case).wait_for()
+    return tab
 
 
 def stage(tab: Page, case: str) -> Locator:

@@ -15,7 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from tests import example_run as example
 from tests.dashboards.browsing import MARKS, Seen, looking, served
 from tests.dashboards.exams import VIEWS, exam_run
-from tests.dashboards.test_viewer import box, middle, numbers, read, settle, stage
+from tests.dashboards.test_viewer import at_exam, box, middle, numbers, read, settle, stage
 from xaimed.store import Store
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ def bare_run(folder: Path) -> None:
 
 @pytest.fixture
 def page(tab: tuple[Page, Seen]) -> Page:
-    found, seen = tab
-    found.goto(f"{seen.address}/case?run=exam&case=ex000")
-    for case in ("ex000", "ex001", "ex002", "ex003"):
-        stage(found, case).wait_for()
+    found = at_exam(*tab)
     stage(found, "ex000").and_(found.locator("[data-map]")).wait_for()
     settle(found)
     return found
