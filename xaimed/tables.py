@@ -13,7 +13,9 @@ from xaimed.errors import StoreError
 from xaimed.types import Case, Prediction, Score
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
@@ -115,6 +117,17 @@ def read_parquet(path: Path) -> pd.DataFrame:
     except (pa.ArrowException, OSError, ValueError) as problem:
         raise StoreError(f"{path}: cannot be read as parquet ({_line(problem)}); expected the table that "
                          "the audit wrote: restore it from a copy or run the audit again") from problem
+
+
+def places(values: pd.Series[str], among: pd.Series[str]) -> NDArray[np.int64]:
+    """Where each value stands in `among`, -1 where it does not; of very many words a tenth of an index's time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = pa.large_string()
+    found = pc.index_in(pa.array(values, words), value_set=pa.array(among, words)).fill_null(-1)
+    where: NDArray[np.int64] = found.to_numpy().astype("int64")
+    return where
 
 
 def check_parquet(path: Path, name: str) -> None:

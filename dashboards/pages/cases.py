@@ -77,7 +77,8 @@ def _units(runs: Sequence[Run]) -> dict[str, str]:
 
 def _counted(table: pd.DataFrame, runs: Sequence[Run]) -> str:
     """How misses and false positives are counted; "" where they are not."""
-    kinds = dict(zip(table["run"], table["counted"], strict=True))
+    firsts = table.drop_duplicates("run")
+    kinds = dict(zip(firsts["run"], firsts["counted"], strict=True))
     deciding = [one for one in runs if kinds.get(one.path.name)]
     points = ", ".join(f"{worklist.operating_point(one):.3g}" for one in deciding)
     if not points:
@@ -103,7 +104,7 @@ def _places(table: pd.DataFrame, wanted: worklist.Filter) -> NDArray[np.int64]:
     if kept is None or kept[0] != asked:
         shown = worklist.ordered(worklist.filtered(table, wanted), by, descending != (by in worklist.FALLING))
         kept = st.session_state["kept"] = (asked, shown.index.to_numpy(np.int64))
-        st.session_state["order"] = {str(name): list(own) for name, own in shown.groupby("run", sort=False)["case"]}
+        st.session_state["order"] = {str(name): own.tolist() for name, own in shown.groupby("run", sort=False)["case"]}
     places: NDArray[np.int64] = kept[1]
     return places
 
@@ -173,7 +174,8 @@ def _groups(table: pd.DataFrame, more: PopoverContainer) -> dict[str, list[str]]
 
 def _order(table: pd.DataFrame, gravest: str) -> None:
     """The order, also set by a click on a column's title; the same title again turns it round."""
-    names = [worklist.GRAVEST, *(name for name in NAMES if name in _columns(table)),
+    shown = set(_columns(table))
+    names = [worklist.GRAVEST, *(name for name in NAMES if name in shown),
              *(name for name in table if name.startswith("group_") and name not in NAMES)]
     asked = st.session_state.pop("asked_order", None)
     if asked in names:
@@ -215,8 +217,9 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64], titles: dict[str, str]
 
 def _columns(table: pd.DataFrame) -> list[str]:
     """The columns to show: the same for every page of a list, without measures that no case of it has."""
-    none = set() if table["counted"].any() else set(DECIDED)
-    none |= {"lesions"} if worklist.BOXES not in set(table["counted"]) else set()
+    counted = set(table["counted"].unique())
+    none = set() if counted - {""} else set(DECIDED)
+    none |= {"lesions"} if worklist.BOXES not in counted else set()
     none |= {name for name in ("energy", "rank_correlation", *first_measure.FIRST) if name in table
              and table[name].isna().all()}
     none |= {"run"} if table["run"].nunique() < 2 else set()

@@ -13,6 +13,7 @@ from tests.example_run import example_run as make
 from xaimed.mapfile import MapEntry
 from xaimed.run import Run
 from xaimed.viz import marks, worklist
+from xaimed.viz.matched import EDGES
 
 REFERENCES = ("truth", "missed")
 
@@ -80,7 +81,7 @@ def test_without_any_map_missed_and_false_are_those_of_the_worklist(run: Run) ->
 def test_a_detection_is_false_only_where_the_places_of_lesions_are_known(label: str | None, kind: str) -> None:
     cases = pd.DataFrame({"case": ["a"], "label": pd.Series([label], dtype=object)})
     found = pd.DataFrame([("a", "clean", "d0", "malignant", 0.9, 0.0, 0.0, 9.0, 9.0)],
-                         columns=["case", "condition", "target", "label", "score", *worklist.EDGES])
+                         columns=["case", "condition", "target", "label", "score", *EDGES])
     truth = found.iloc[:0].drop(columns=["condition", "score"])
     tables = SimpleNamespace(cases=cases, predictions=found, truth=truth, meta={})
     (box,) = marks.boxes(cast(Run, tables), "a", ())

@@ -16,8 +16,9 @@ import pandas as pd
 from xaimed.mapfile import MapEntry
 from xaimed.metrics.matching import centre_inside
 from xaimed.probes.schedule import spread
+from xaimed.viz.matched import EDGES, Matched
 from xaimed.viz.overlay import Kind
-from xaimed.viz.worklist import EDGES, operating_point, unmatched
+from xaimed.viz.worklist import operating_point
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -62,7 +63,8 @@ def boxes(run: Run, case: str, entries: Sequence[MapEntry]) -> list[Boxed]:
     found = found[(found["case"] == case) & (found["condition"] == "clean") & found["x0"].notna()]
     truth = truth[(truth["case"] == case) & truth["x0"].notna()]
     counted = found["score"] >= operating_point(run)
-    missed, false = (set(rows["target"]) for rows in unmatched(truth, found[counted]))
+    boxes = Matched(truth, found[counted])
+    missed, false = set(boxes.missed["target"]), set(boxes.false["target"])
     # A lesion whose place nobody gave may be where a detection is: that is no false positive.
     false = false if len(truth) or _without_lesion(run, case) else set()
     explained = {entry.target for entry in entries}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from xaimed.metrics.axis import CONTROLS
 from xaimed.metrics.concordance import GRID
 from xaimed.metrics.concordance import NAME as CONCORDANCE
+from xaimed.tables import places
 from xaimed.viz import wording
 from xaimed.viz.charts import plain_name
 
@@ -36,21 +38,25 @@ RULES = ("Low trust: half or more of the methods that explain the case failed th
 def trust(run: Run) -> pd.DataFrame:
     """rank_correlation, trust, low_trust by case; trust: badges in words, "; " between them; low_trust: whether one
     of them speaks against the maps. rank_correlation: -1 to 1, NaN below two methods or where it was not measured."""
-    index = pd.Index(run.cases["case"].astype(str), name="case")
-    rows = run.scores[(run.scores["case"] != "") & (run.scores["condition"] == "clean") & (run.scores["method"] != "")
-                      & ~run.scores["method"].isin(CONTROLS)]
+    names = run.cases["case"]
+    index = pd.RangeIndex(len(names))
+    # Cases by their place: to group very many rows by words takes seconds.
+    rows = run.scores.assign(case=places(run.scores["case"], names))
+    rows = rows[(rows["case"] >= 0) & (rows["condition"] == "clean") & (rows["method"] != "")
+                & ~rows["method"].isin(CONTROLS)]
     alike = rank_correlation(rows).reindex(index)
-    told = pd.DataFrame({"gates": _gates(run, rows).reindex(index)})
-    against = _against(run, rows, index)
+    known = wording.gates(run.scores)
+    told = pd.DataFrame({"gates": _gates(known, rows).reindex(index)})
+    against = _against(known, rows, index)
     against[DIFFER] = alike < ALIKE
-    badges = told["gates"].fillna(NO_MAP)
+    badges = told["gates"].astype(object).fillna(NO_MAP)
     for name, bad in against.items():
-        number = " (rank correlation " + alike.astype(object).map("{:.2f}".format) + ")" if name == DIFFER else ""
         # Where no gate was asked for, none failed; such a map is trusted no more for that.
         said = bad & (badges != UNJUDGED) if name == NO_PASS else bad
-        badges = badges.where(~said, badges + f"; {name}" + number)
+        number = " (rank correlation " + alike[said].astype(object).map("{:.2f}".format) + ")" if name == DIFFER else ""
+        badges[said] = badges[said] + f"; {name}" + number
     low = np.logical_or.reduce([bad.to_numpy(bool) for bad in against.values()])
-    return pd.DataFrame({"rank_correlation": alike, "trust": badges, "low_trust": low}, index=index)
+    return pd.DataFrame({"rank_correlation": alike, "trust": badges, "low_trust": low}).set_index(pd.Index(names))
 
 
 def rank_correlation(rows: pd.DataFrame) -> pd.Series[float]:
@@ -61,11 +67,10 @@ def rank_correlation(rows: pd.DataFrame) -> pd.Series[float]:
     return found
 
 
-def _gates(run: Run, rows: pd.DataFrame) -> pd.Series[str]:
+def _gates(known: Mapping[str, str], rows: pd.DataFrame) -> pd.Series[str]:
     """For each case with a judged map "gate 2 of 4": how many of its methods with a gate passed it, and how many
-    had none; UNJUDGED where no method had one."""
+    had none; UNJUDGED where no method had one. known: of `wording.gates`."""
     used = rows[["case", "method"]].drop_duplicates()
-    known = wording.gates(run.scores)
     judged, passed = (used["method"].isin([name for name, gate in known.items() if gate in outcomes])
                       for outcomes in (("pass", "fail"), ("pass",)))
     counts = pd.DataFrame({"passed": passed, "judged": judged}).astype(int).groupby(used["case"]).sum()
@@ -78,31 +83,21 @@ def _gates(run: Run, rows: pd.DataFrame) -> pd.Series[str]:
     return told.where(counts["judged"] > 0, UNJUDGED)
 
 
-def _passing(run: Run) -> list[str]:
-    return [method for method, gate in wording.gates(run.scores).items() if gate == "pass"]
-
-
-def _against(run: Run, rows: pd.DataFrame, index: pd.Index[str]) -> dict[str, pd.Series[bool]]:
+def _against(known: Mapping[str, str], rows: pd.DataFrame, index: pd.Index[int]) -> dict[str, pd.Series[bool]]:
     """What speaks against the maps, for each case."""
-    good = rows[rows["method"].isin(_passing(run))]
-    explained, trusted = (_named(own["case"], index) for own in (rows, good))
+    good = rows[rows["method"].isin([method for method, gate in known.items() if gate == "pass"])]
+    explained, trusted = (pd.Series(index.isin(own["case"]), index=index) for own in (rows, good))
     aim = good[(good["metric"] == "pointing_game") & good["value"].notna()].groupby("case")["value"].mean()
     sums = good[(good["metric"] == "completeness") & good["value"].notna()]
     gap = sums["value"].abs().groupby(sums["case"]).min()
-    return {NO_PASS: explained & ~trusted, HALF: _half_failed(run, rows).reindex(index, fill_value=False) & trusted,
+    return {NO_PASS: explained & ~trusted, HALF: _half_failed(known, rows).reindex(index, fill_value=False) & trusted,
             MISSES: (aim <= 0.5).reindex(index, fill_value=False),
             INCOMPLETE: (gap > GAP_LIMIT).reindex(index, fill_value=False)}
 
 
-def _half_failed(run: Run, rows: pd.DataFrame) -> pd.Series[bool]:
+def _half_failed(known: Mapping[str, str], rows: pd.DataFrame) -> pd.Series[bool]:
     """For each case with maps of gated methods whether half of them or more failed."""
-    known = wording.gates(run.scores)
     used = rows[["case", "method"]].drop_duplicates()
     judged = used[used["method"].isin([name for name, gate in known.items() if gate in ("pass", "fail")])]
     share: pd.Series[float] = (judged["method"].map(known) == "fail").groupby(judged["case"]).mean()
     return share >= 0.5
-
-
-def _named(cases: pd.Series[str], index: pd.Index[str]) -> pd.Series[bool]:
-    """For each case of the index whether it is among `cases`; isin of many words would take seconds."""
-    return pd.Series(data=True, index=pd.Index(cases.unique())).reindex(index, fill_value=False)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from xaimed.errors import unknown
 from xaimed.metrics.judged import JudgeOptions
-from xaimed.metrics.matching import centre_inside
+from xaimed.tables import places
 from xaimed.viz import first_measure, trust
+from xaimed.viz.matched import Matched
 
 if TYPE_CHECKING:
     from xaimed.run import Run
 
-EDGES = ["x0", "y0", "x1", "y1"]
 HIT_RULE = "centre in box"
 LABELLED = ("classification", "multilabel", "anomaly", "energy", "discrimination")
 ONE_CLASS = ("anomaly", "energy")  # from the operating point on the model says its class, below it "normal"
@@ -71,38 +71,44 @@ def worklist(run: Run) -> pd.DataFrame:
     table = run.cases[["case", "patient", "label"]].copy()
     table.insert(0, "run", run.path.name)
     task = str(run.meta.get("model", {}).get("task", "detection"))
-    table = table.merge(_best(run, task), on="case", how="left")
-    for name, counts in _counted(run).items():
-        table[name] = table["case"].map(counts).fillna(0).astype(int)
+    best = _best(run, task)
+    best = best.assign(place=places(best["case"], table["case"])).set_index("place").reindex(table.index)
+    table["score"], table["says"] = best["score"], best["label"]
+    boxes = _boxes(run)
+    for name, counts in _counted(boxes, positive(run), table["case"]).items():
+        table[name] = counts
     if measure := first_measure.name_of(run):
         table[measure] = table["case"].map(first_measure.values(run, measure))
-    table["energy"] = table["case"].map(_energy(run.scores))
+    table["energy"] = _energy(run.scores, table["case"])
     told = trust.trust(run)
     for name in told:
-        table[name] = table["case"].map(told[name])
+        table[name] = told[name].array
     below = _below(run, task)
     if below:
         table["says"] = table["says"].where(~(table["score"] < operating_point(run)), below)
     if task in LABELLED:
         _count_classes(table, positive(run))
     table.insert(4, "outcome", _classified(table, positive(run)) if task in LABELLED else
-                 _outcomes(table, run) if task == "detection" else NOT_COUNTED)
+                 _outcomes(table, boxes, positive(run)) if task == "detection" else NOT_COUNTED)
     table["counted"] = BOXES if task == "detection" else CLASSES if task in LABELLED else ""
     groups = [name for name in run.cases.columns if name.startswith("group_")]
     return table.merge(run.cases[["case", *groups]], on="case", how="left")
 
 
-def _counted(run: Run) -> dict[str, pd.Series[int]]:
+def _counted(boxes: Matched, grave: str, cases: pd.Series[str]) -> dict[str, NDArray[np.int64]]:
     """For each case the number of lesions, of missed ones and of false positives, also of the positive class."""
-    boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
-    lesions = run.truth[run.truth["x0"].notna()]
-    marks = boxes[boxes["score"] >= operating_point(run)]
-    missed, false = unmatched(lesions, marks)
-    grave = positive(run)
-    rows = {"lesions": lesions, "missed": missed, "missed_positive": missed[missed["label"] == grave],
+    missed, false = boxes.missed, boxes.false
+    rows = {"lesions": boxes.lesions, "missed": missed, "missed_positive": missed[missed["label"] == grave],
             "false_positives": false, "false_positive_class": false[false["label"] == grave],
-            "other_class": _misnamed(lesions, marks), "detected": marks}
-    return {name: own.groupby("case").size() for name, own in rows.items()}
+            "other_class": boxes.misnamed, "detected": boxes.marks}
+    found = {name: places(own["case"], cases) for name, own in rows.items()}
+    return {name: np.bincount(own[own >= 0], minlength=len(cases)) for name, own in found.items()}
+
+
+def _boxes(run: Run) -> Matched:
+    """The lesions of the run and the detections at the operating point."""
+    boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
+    return Matched(run.truth[run.truth["x0"].notna()], boxes[boxes["score"] >= operating_point(run)])
 
 
 def positive(run: Run) -> str:
@@ -120,9 +126,11 @@ def _below(run: Run, task: str) -> str:
     """What the model says below the operating point where it scores a single class; "" where it scores several."""
     if task in ONE_CLASS:
         return "normal"
+    if task not in LABELLED:
+        return ""
     rows = run.predictions
-    scored = set(rows.loc[(rows["condition"] == "clean") & rows["x0"].isna(), "label"].dropna().astype(str))
-    if task not in LABELLED or len(scored) != 1:
+    scored = set(rows.loc[(rows["condition"] == "clean") & rows["x0"].isna(), "label"].dropna().astype(str).unique())
+    if len(scored) != 1:
         return ""
     others = {str(name) for name in run.meta.get("model", {}).get("classes", ())} - scored
     return others.pop() if len(others) == 1 else NOT + scored.pop()
@@ -142,36 +150,8 @@ def operating_point(run: Run) -> float:
     return float(run.meta.get("model", {}).get("operating_point", 0.5))
 
 
-def unmatched(lesions: pd.DataFrame, marks: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The lesions that no mark hits, and the marks that hit none; marks: detections that count."""
-    hit = _hits(lesions, marks)
-    return (_without(lesions, hit[["case", "target"]]),
-            _without(marks, hit[["case", "target_mark"]].rename(columns={"target_mark": "target"})))
-
-
-def _hits(lesions: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
-    """A row for each lesion and each mark that hits it; the columns of the mark end in _mark."""
-    columns = ["case", "target", "label", *EDGES]
-    pairs = lesions[columns].merge(marks[[*columns, "score"]], on="case", suffixes=("", "_mark"))
-    inside = centre_inside(pairs[[f"{e}_mark" for e in EDGES]].to_numpy(float), pairs[EDGES].to_numpy(float))
-    return pairs[inside]
-
-
-def _misnamed(lesions: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
-    """The hits of highest score of the lesions that are hit, but by no mark of their class."""
-    hit = _hits(lesions, marks)
-    same = hit[hit["label"] == hit["label_mark"]]
-    best = _without(hit, same[["case", "target"]]).sort_values("score", ascending=False, kind="stable")
-    return best.drop_duplicates(["case", "target"])
-
-
-def _without(rows: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    known = pd.MultiIndex.from_frame(found[["case", "target"]])
-    return rows[~pd.MultiIndex.from_frame(rows[["case", "target"]]).isin(known)]
-
-
 def _best(run: Run, task: str) -> pd.DataFrame:
-    """case, score, says: one score for each case and its class.
+    """case, score, label: one score for each case and its class.
 
     Of a detector the image's score of the positive class, which its AUC is made of, else of another class, else that
     of the highest box; of other tasks the highest class.
@@ -180,33 +160,33 @@ def _best(run: Run, task: str) -> pd.DataFrame:
     boxed, other = clean["x0"].notna(), clean["label"] != positive(run)
     rows = clean.assign(boxed=boxed, other=other & ~boxed & (task == "detection"))
     best = rows.sort_values(["boxed", "other", "score"], ascending=[True, True, False], kind="stable")
-    return best.drop_duplicates("case")[["case", "score", "label"]].rename(columns={"label": "says"})
+    return best.drop_duplicates("case")[["case", "score", "label"]]
 
 
-def _energy(scores: pd.DataFrame) -> pd.Series[float]:
-    rows = scores[(scores["metric"] == "energy_in_lesion") & (scores["case"] != "")]
-    means: pd.Series[float] = rows.groupby("case")["value"].mean()
-    return means
+def _energy(scores: pd.DataFrame, cases: pd.Series[str]) -> NDArray[np.float64]:
+    """The mean over each case's maps; not a number where it has none."""
+    rows = scores[(scores["metric"] == "energy_in_lesion") & (scores["case"] != "") & scores["value"].notna()]
+    means = rows["value"].groupby(places(rows["case"], cases)).mean()
+    found: NDArray[np.float64] = means.reindex(range(len(cases))).to_numpy(float)
+    return found
 
 
-def _outcomes(table: pd.DataFrame, run: Run) -> list[str]:
+def _outcomes(table: pd.DataFrame, boxes: Matched, grave: str) -> list[str]:
     """What happened in each case, in parts: a miss or "found", a found lesion's other class, a false positive; "clear"
     if nothing."""
-    grave = positive(run)
     lesion = np.select([table["missed_positive"] > 0, table["missed"] > 0, table["lesions"] > 0],
                        [f"missed {grave} lesion", "missed lesion", "found"], "")
-    names = _called(run)
-    called = [names.get(case, "") for case in table["case"]]
-    return [", ".join(part for part in parts if part) or "clear"
-            for parts in zip(lesion, called, _alarms(table, grave), strict=True)]
+    names = _called(boxes)
+    called = [names.get(case, "") for case in table["case"].tolist()]
+    every = list(zip(lesion.tolist(), called, _alarms(table, grave).tolist(), strict=True))
+    told = {parts: ", ".join(part for part in parts if part) or "clear" for parts in set(every)}
+    return [told[parts] for parts in every]
 
 
-def _called(run: Run) -> dict[str, str]:
+def _called(boxes: Matched) -> dict[str, str]:
     """For each case with a lesion that was found and named wrongly "called malignant"."""
-    boxes = run.predictions[run.predictions["x0"].notna() & (run.predictions["condition"] == "clean")]
-    found = _misnamed(run.truth[run.truth["x0"].notna()], boxes[boxes["score"] >= operating_point(run)])
     told: dict[str, str] = {}
-    for row in found.sort_values("label_mark").drop_duplicates(["case", "label_mark"]).itertuples():
+    for row in boxes.misnamed.sort_values("label_mark").drop_duplicates(["case", "label_mark"]).itertuples():
         told[str(row.case)] = ", ".join(filter(None, (told.get(str(row.case)), f"called {row.label_mark}")))
     return told
 
@@ -286,11 +266,11 @@ def ordered(table: pd.DataFrame, by: str = GRAVEST, descending: bool = False) ->
     return table.sort_values(by, ascending=not descending, kind="stable", na_position="last")
 
 
-def page(places: NDArray[np.int64], number: int, size: int) -> tuple[NDArray[np.int64], int]:
-    """The places on page `number` (from 1, the nearest one that exists) and the count of pages, at least 1."""
-    pages = max(1, -(-len(places) // size))
+def page(order: NDArray[np.int64], number: int, size: int) -> tuple[NDArray[np.int64], int]:
+    """The places on page `number` (from 1, the nearest one that exists) of an order, and the count of pages, at least 1."""
+    pages = max(1, -(-len(order) // size))
     first = (min(max(1, number), pages) - 1) * size
-    return places[first: first + size], pages
+    return order[first: first + size], pages
 
 
 def outcomes_of(table: pd.DataFrame) -> list[str]:
