@@ -267,7 +267,7 @@ def ordered(table: pd.DataFrame, by: str = GRAVEST, descending: bool = False) ->
 
 
 def page(order: NDArray[np.int64], number: int, size: int) -> tuple[NDArray[np.int64], int]:
-    """The places on page `number` (from 1, the nearest one that exists) of an order, and the count of pages, at least 1."""
+    """The places on page `number` (from 1, the nearest one that exists) of an order; the count of pages, at least 1."""
     pages = max(1, -(-len(order) // size))
     first = (min(max(1, number), pages) - 1) * size
     return order[first: first + size], pages
