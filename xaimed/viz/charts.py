@@ -15,7 +15,7 @@ import pandas as pd
 from xaimed.metrics.axis import AGREED
 from xaimed.optional import need
 from xaimed.plural import plural
-from xaimed.viz.ellipse import joint_ellipse
+from xaimed.viz.extent import beyond, drawn_interval, drawn_region, heights, window
 from xaimed.viz.looks import COLOURS, DASHES, QUIET, SYMBOLS, Look, looks
 
 if TYPE_CHECKING:
@@ -64,19 +64,12 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
 
 def _frame(figure: go.Figure, rows: list[dict[str, object]], bottom: float) -> None:
     """Show the methods with their intervals and regions; the interval of a control may leave the plot."""
-    known = [y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y)]
-    if known:
-        pad = max(0.03, 0.06 * (max(known) - min(known)))
-        figure.update_yaxes(range=[min(min(known) - pad, bottom), max(known) + pad])
-
-
-def _heights(row: Mapping[str, object]) -> list[float]:
-    """What of a row has to be seen: its number, and for a method the ends of its interval and joint region."""
-    if row.get("control") is True:
-        return [_number(row, "explainability")]
-    outline = joint_ellipse(row)
-    ends = [] if outline is None else [float(outline[:, 1].min()), float(outline[:, 1].max())]
-    return [*(_number(row, f"explainability{end}") for end in ("", "_low", "_high")), *ends]
+    scored = [row for row in rows if _scored(row)]
+    if shown := window(scored):
+        figure.update_yaxes(range=[min(shown[0], bottom), shown[1]])
+    if words := beyond(scored):
+        figure.add_annotation(x=1, xref="paper", y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
+                              text=words, font={"size": 11})
 
 
 def _weight(row: Mapping[str, object]) -> int:
@@ -86,7 +79,7 @@ def _weight(row: Mapping[str, object]) -> int:
 
 def _draw_ellipse(figure: go.Figure, row: Mapping[str, object], look: Look) -> None:
     """The joint 95 % region of a point, where it is known; a control has none."""
-    outline = None if row.get("control") is True else joint_ellipse(row)
+    outline = drawn_region(row)
     if outline is None:
         return
     import plotly.graph_objects as objects
@@ -130,8 +123,8 @@ def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
     for row, look in zip(rows, looks(rows), strict=True):
         figure.add_trace(objects.Scatter(
             x=[_number(row, "plausibility")], y=[_label(row)], mode="markers",
-            marker=_marker(look.colour, _shape(row, look)), error_x=_bars(row, "plausibility", look.colour),
-            showlegend=False,
+            marker=_marker(look.colour, _shape(row, look)), showlegend=False,
+            error_x=_bars(row, "plausibility", _interval_of(row, "plausibility"), look.colour),
             hovertemplate=f"<b>{_label(row)}</b><br>{interval_text(row, 'plausibility')}<extra></extra>"))
     # Names stand in rows under each other: beside each other they would overlap where several runs are compared.
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
@@ -141,12 +134,12 @@ def plausibility_chart(axis: pd.DataFrame) -> go.Figure:
 
 def _floor(rows: list[dict[str, object]]) -> float:
     """What no number, and no interval or region of a method, lies under; 0 at most."""
-    return min([0.0, *(y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y))])
+    return min([0.0, *(y for row in rows if _scored(row) for y in heights(row) if math.isfinite(y))])
 
 
 def _step(rows: list[dict[str, object]]) -> float:
     """How far below each other methods without a number stand, so that no mark hides another whatever the scale."""
-    known = [y for row in rows if _scored(row) for y in _heights(row) if math.isfinite(y)]
+    known = [y for row in rows if _scored(row) for y in heights(row) if math.isfinite(y)]
     return STEP * max(1.0, max(known) - min(known)) if known else STEP
 
 
@@ -170,8 +163,8 @@ def _point(row: Mapping[str, object], look: Look, below: float | None) -> go.Sca
     return objects.Scatter(
         x=[_number(row, "accuracy")], y=[_number(row, "explainability") if scored else below], name=_label(row),
         mode="markers", marker=_marker(colour, shape),
-        error_x=_bars(row, "accuracy", colour),
-        error_y=_bars(row, "explainability", colour) if scored else None,
+        error_x=_bars(row, "accuracy", _interval_of(row, "accuracy"), colour),
+        error_y=_bars(row, "explainability", drawn_interval(row), colour) if scored else None,
         customdata=[[str(row.get("method", "")), str(row.get("model", ""))]],
         hovertemplate=_hover(row, scored) + "<extra></extra>")
 
@@ -211,8 +204,12 @@ def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.2f}{bounds}"
 
 
-def _bars(row: Mapping[str, object], name: str, colour: str) -> dict[str, object] | None:
-    value, low, high = (_number(row, key) for key in (name, f"{name}_low", f"{name}_high"))
+def _interval_of(row: Mapping[str, object], name: str) -> tuple[float, float]:
+    return _number(row, f"{name}_low"), _number(row, f"{name}_high")
+
+
+def _bars(row: Mapping[str, object], name: str, ends: tuple[float, float], colour: str) -> dict[str, object] | None:
+    value, (low, high) = _number(row, name), ends
     if not all(map(math.isfinite, (value, low, high))):
         return None
     return {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low],

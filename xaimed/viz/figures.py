@@ -22,7 +22,7 @@ from xaimed.optional import need
 from xaimed.types import Attribution
 from xaimed.viz import overlay
 from xaimed.viz.charts import drawable
-from xaimed.viz.ellipse import joint_ellipse
+from xaimed.viz.extent import beyond, drawn_interval, drawn_region, window
 from xaimed.viz.lettering import FONTS, font_folders, further_fonts, printable
 from xaimed.viz.looks import places
 from xaimed.viz.names import pretty
@@ -166,6 +166,8 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
         rows = [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
         for row in rows:
             _axis_point(axes, row, _look(row, rows))
+        axes.margins(0.15)
+        _framed(axes, rows)
         _without_number(axes, rows)
         names = sorted(set(table["accuracy_name"])) if len(table) else []
         measured = any(np.isfinite(_number(row, "accuracy")) for row in rows)
@@ -174,7 +176,6 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
             axes.set_xticks([])
         axes.set_ylabel("explainability (skill)")
         axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
-        axes.margins(0.15)
         if len(table):
             axes.legend(title="method (hollow: gate not passed)", loc="upper left", bbox_to_anchor=(1.02, 1.0),
                         fontsize=7.5, title_fontsize=7.5, alignment="left", borderaxespad=0)
@@ -198,7 +199,7 @@ def _axis_point(axes: Axes, row: Mapping[str, object], look: tuple[str, str]) ->
     passed, known = control or row.get("gate") == "pass", bool(np.isfinite(y))
     if known:
         across = _spread([x], [_number(row, "accuracy_low")], [_number(row, "accuracy_high")])
-        along = _spread([y], [_number(row, "explainability_low")], [_number(row, "explainability_high")])
+        along = _spread([y], *([end] for end in drawn_interval(row)))
         axes.errorbar([x], [y], xerr=across, yerr=along, color=colour, linewidth=0.9, capsize=2, fmt="none",
                       alpha=0.7)
         _joint_region(axes, row, colour)
@@ -206,6 +207,15 @@ def _axis_point(axes: Axes, row: Mapping[str, object], look: tuple[str, str]) ->
     label = printable(pretty(str(row["method"])) + suffix)
     axes.plot([x], [y], linestyle="none", markersize=7, label=label, marker=look[0], color=colour,
               markerfacecolor=colour if passed else "none", markeredgewidth=1.4)
+
+
+def _framed(axes: Axes, rows: Sequence[Mapping[str, object]]) -> None:
+    """Show as much of the explainability as can be read, and say whose interval goes on."""
+    if (shown := window(rows)) is not None:
+        axes.set_ylim(*shown)
+    if words := beyond(rows):
+        axes.text(1, 1.01, printable(words), fontsize=7, ha="right", va="bottom", color=QUIET,
+                  transform=axes.transAxes)
 
 
 def _without_number(axes: Axes, rows: Sequence[Mapping[str, object]]) -> None:
@@ -229,7 +239,7 @@ def _without_number(axes: Axes, rows: Sequence[Mapping[str, object]]) -> None:
 
 def _joint_region(axes: Axes, row: Mapping[str, object], colour: str) -> None:
     """The joint 95 % region of a point, where it is known; a control has none."""
-    outline = None if row.get("control") is True else joint_ellipse(row)
+    outline = drawn_region(row)
     if outline is not None:
         axes.fill(outline[:, 0], outline[:, 1], facecolor=colour, alpha=0.10, linewidth=0)
         axes.plot(outline[:, 0], outline[:, 1], color=colour, linewidth=0.8, alpha=0.7, label="_joint region")
