@@ -27,6 +27,8 @@ HIDDEN = ("Cc", "Cf", "Cs", "Co")
 def printable(text: str) -> str:
     """The text with every character that the fonts lack, and every control character, as <U+XXXX>."""
     known = glyphs(font_folders())
+    if text.isascii() and text.isprintable():
+        return text  # the fonts of the package have these
     return "".join(c if ord(c) in known and unicodedata.category(c) not in HIDDEN else
                    (" " if c in "\n\t\r" else f"<U+{ord(c):04X}>") for c in text)
 
@@ -75,6 +77,7 @@ def glyphs(folders: tuple[Path, ...] = (FONTS,)) -> frozenset[int]:
     return frozenset.intersection(*own).union(*(_points(path) for path in further_fonts(folders)))
 
 
+@cache
 def _extra() -> tuple[Path, ...]:
     spec = find_spec(EXTRA)
     return tuple(Path(place) / "fonts" for place in (spec.submodule_search_locations or ())) if spec else ()

@@ -313,7 +313,9 @@ def _share(name: str, value: float) -> None:
 
 def png(rgb: Picture) -> bytes:
     """The picture (H, W, 3) RGB as PNG bytes without any metadata."""
-    done, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    # Of smooth pictures run lengths take half the time of the usual strategy and less room.
+    how = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), how)
     if not done:
         raise InputError(f"picture of shape {rgb.shape}; expected uint8 (H, W, 3)")
     return bytes(data.tobytes())

@@ -138,7 +138,7 @@ def _below(run: Run, task: str) -> str:
 
 def _count_classes(table: pd.DataFrame, positive: str) -> None:
     """Count a wrong answer about the positive class as missed or as a false positive."""
-    if positive not in set(table["label"]):
+    if positive not in {*table["label"].unique(), *table["says"].unique()}:
         return
     truth, says = table["label"] == positive, table["says"] == positive
     table["missed"] = table["missed_positive"] = (truth & ~says & table["says"].notna()).astype(int)
