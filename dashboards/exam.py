@@ -38,6 +38,12 @@ def views_of(path: str, at: int, case: str) -> list[Told]:
     return [_view(run, hung, gates) for hung in hanging(run.cases, case)]
 
 
+def switches(run: Run) -> dict[str, bool]:
+    """For each switch of boxes whether any case of the run has such boxes."""
+    found, known = bool(run.predictions["x0"].notna().any()), bool(run.truth["x0"].notna().any())
+    return {"detections": found, "below": found, "truth": known}
+
+
 def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:
     row = run.cases[run.cases["case"] == hung.case].iloc[0]
     entries, problem = _entries(run, hung.case)
@@ -99,7 +105,7 @@ def target_text(entry: MapEntry) -> str:
     if marks.is_missed(entry):
         return f"missed lesion: {entry.label}"
     if entry.box is None:
-        return f"class {entry.target}{score}"
+        return f"{'target' if ':' in entry.target else 'class'} {entry.target}{score}"
     return f"detection {entry.target}: {entry.label}{score}"
 
 

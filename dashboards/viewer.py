@@ -86,8 +86,9 @@ def _data(run: Run, choice: Choice) -> Told:
     keys = dict.fromkeys([*_first(choice),
                           *parts.asked(want.get("keys"), [str(view["case"]) for view in views])])
     return {"run": run.path.name, "case": choice.case, "target": choice.target, "method": choice.method,
-            "views": views, "parts": {parts.name_of(key): parts.part(place, key) for key in keys},
-            "answered": want.get("count", 0), "colours": colours()}
+            "views": views, "switches": exam.switches(run),
+            "parts": {parts.name_of(key): parts.part(place, key) for key in keys}, "answered": want.get("count", 0),
+            "colours": colours()}
 
 
 def _first(choice: Choice) -> list[Key]:

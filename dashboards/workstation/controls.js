@@ -46,17 +46,20 @@ function showLook(state, presets, onlyView) {
   const names = [...presets, ...(presets.includes(look.window) ? [] : [look.window])];
   shown.window.options(Object.fromEntries(names.map((name) => [name, name])));
   shown.layout.options(onlyView ? { pair: LAYOUTS.pair, exam: "One view", methods: LAYOUTS.methods } : LAYOUTS);
-  showParts(shown, look, parts);
+  showParts(shown, look, parts, state.data.switches || {});
   for (const [name, control] of Object.entries(shown)) control.value(look[name]);
 }
 
-// A segmentation has outlines by class, and no weaker detections.
-function showParts(shown, look, parts) {
+// A segmentation has outlines by class, and no weaker detections; a switch of what no case of the run has is not there.
+function showParts(shown, look, parts, switches) {
   const names = ["All", ...new Set(parts)];
   if (!names.includes(look.part)) look.part = "All";
   shown.part.options(Object.fromEntries(names.map((name) => [name, name])));
   shown.part.root.classList.toggle("gone", !parts.length);
-  shown.below.root.classList.toggle("gone", parts.length > 0);
+  for (const name of ["detections", "below", "truth"]) {
+    const there = parts.length ? name !== "below" : switches[name] !== false;
+    shown[name].root.classList.toggle("gone", !there);
+  }
 }
 
 function choice(name, options, changed) {

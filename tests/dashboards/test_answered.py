@@ -71,7 +71,7 @@ def test_a_registration_shows_moving_fixed_and_moved_with_the_error_before_and_a
     image = np.concatenate([example.draw(0).case.image, np.roll(example.draw(0).case.image, 4, axis=2)])
     shift = np.full(example.SHAPE, 4.0, np.float32)
     zero = np.zeros(example.SHAPE, np.float32)
-    run_of(tmp_path, "registration", drawn(image=image), {"dx": -shift, "dy": zero}, tuple(
+    run = run_of(tmp_path, "registration", drawn(image=image), {"dx": -shift, "dy": zero}, tuple(
         Score("ex000", "", "", name, value) for name, value in (
             ("target registration error", 0.4), ("error before registration", 1.6), ("folding", 0.0))))
     at = launched(monkeypatch, tmp_path, "case", case="ex000")
@@ -79,6 +79,7 @@ def test_a_registration_shows_moving_fixed_and_moved_with_the_error_before_and_a
     for title in ("Moving, with the grid", "Fixed", "Moved", "|Moved - fixed|, mean 0.0"):
         assert f"<figcaption>{title}" in html(at), title
     assert html(at).count('src="data:image/png;base64,') == 5
+    assert not any(exam.switches(run).values())
 
 
 def test_an_anomaly_shows_its_residual_and_a_detection_nothing(monkeypatch: pytest.MonkeyPatch, example_run: Path,
@@ -91,3 +92,4 @@ def test_an_anomaly_shows_its_residual_and_a_detection_nothing(monkeypatch: pyte
     assert answered.outlines(plain, "ex000") == []
     [view] = exam.views_of(str(plain.path), 0, "ex001")
     assert view["boxes"]
+    assert all(exam.switches(plain).values())
