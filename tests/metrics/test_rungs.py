@@ -159,3 +159,18 @@ def test_runs_with_other_draws_are_refused() -> None:
     other = Rung("late", run_of(1, plan={**PLAN, "seed": 4}), 1)
     with pytest.raises(InputError, match="late was judged on other cases"):
         ladder_of([*rungs(1), other], "occlusion")
+
+
+def test_accuracy_is_compared_with_the_most_accurate_model_on_the_same_draws() -> None:
+    positive = LABELS == "malignant"
+    whole = [roc_auc_score(positive, scores_of(i)) for i in range(5)]
+    best = int(np.argmax(whole))
+    found = {estimate.name: estimate for estimate in ladder_of(rungs(), "occlusion").behind}
+    assert set(found) == {f"m{i}" for i in range(5)} - {f"m{best}"}
+    weights = Resampling.of(NAMES, DRAWS, 3).counts
+    for i in set(range(5)) - {best}:
+        drawn = [roc_auc_score(positive, scores_of(i), sample_weight=w)
+                 - roc_auc_score(positive, scores_of(best), sample_weight=w) for w in weights]
+        estimate = found[f"m{i}"]
+        assert estimate.value == pytest.approx(whole[i] - whole[best])
+        assert (estimate.low, estimate.high) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=0.02)

@@ -29,3 +29,18 @@ def test_a_case_without_room_counts_as_explained_in_head_and_table() -> None:
     assert told is not None
     cells = {line.split("|")[-2].strip() for line in text.splitlines() if re.match(r"\| \d", line)}
     assert cells == {told[1]} == {str(EXPLAINED)}
+
+
+def test_accuracies_are_compared_in_words_and_a_number_without_interval_says_so() -> None:
+    steps = rungs()
+    for rung in steps:
+        rung.run.meta = {"data": {"title": "Drawn", "split": "test"}}
+    ladder = ladder_of(steps, "occlusion")
+    text = ladder_text(ladder)
+    first = ladder.behind[0]
+    assert f"{first.name} {first.value:+.3f} ({first.low:+.3f} to {first.high:+.3f})" in text
+    assert "nan" not in text
+    ladder.table.loc[ladder.table["primary"], ["gain_low", "gain_high"]] = float("nan")
+    assert text != ladder_text(ladder)
+    assert "(no interval)" in ladder_text(ladder)
+    assert "nan" not in ladder_text(ladder)

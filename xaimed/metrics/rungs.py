@@ -56,6 +56,7 @@ class Ladder:
     table: pd.DataFrame
     ranked: Mapping[str, Drawn]
     correlation: Estimate
+    behind: Sequence[Estimate] = ()  # see `accuracy_differences`
 
 
 def ladder_of(rungs: Sequence[Rung], primary: str) -> Ladder:
@@ -67,7 +68,27 @@ def ladder_of(rungs: Sequence[Rung], primary: str) -> Ladder:
     table = pd.DataFrame([row for rung in rungs for row in _rows(rung, known[rung.name], primary)])
     own = table[table["primary"] & (table["gate"] == "pass") & np.isfinite(table["gain"].astype(float))]
     ranked = {str(name): known[str(name)][primary] for name in own["model"]}
-    return Ladder(rungs, primary, table, ranked, rank_correlation(ranked))
+    return Ladder(rungs, primary, table, ranked, rank_correlation(ranked), accuracy_differences(known))
+
+
+def accuracy_differences(known: Mapping[str, Mapping[str, Drawn]]) -> tuple[Estimate, ...]:
+    """How much less accurate each model is than the most accurate one, on the same draws of patients.
+
+    known: by model and method; a model of which no map was judged has no draws and no difference. The most accurate one
+    was found on these patients, so chance is on its side.
+    """
+    every = {name: next(iter(own.values())) for name, own in known.items() if own}
+    rated = {name: one for name, one in every.items() if math.isfinite(one.accuracy)}
+    if len(rated) < 2:
+        return ()
+    best = max(rated, key=lambda name: rated[name].accuracy)
+    return tuple(_behind(name, one, rated[best]) for name, one in rated.items() if name != best)
+
+
+def _behind(name: str, one: Drawn, best: Drawn) -> Estimate:
+    low, high = percentile(one.accuracies - best.accuracies)
+    return Estimate(name, one.accuracy - best.accuracy, low, high, unit="patient",
+                    interval=f"patient bootstrap ({len(one.accuracies)})")
 
 
 def _rows(rung: Rung, known: Mapping[str, Drawn], primary: str) -> list[dict[str, object]]:

@@ -16,6 +16,8 @@ SAYS = ("A point is a model. Accuracy is the AUC over all cases. Explainability 
         "ellipse holds 95 % of the draws of patients for both values together. No curve is fitted: these are the "
         "models that were trained, and nothing stands between them. Hollow: the randomisation gate was not passed, and "
         "the model has no rank.")
+LEARNT = ("Numbers learnt or fitted: all that the model's file holds, scales of the input and running statistics of batches "
+          "among them, so it can be more than the network's parameters.")
 NOT = ("What it does not show: a gain is not readability, and a network may give a faithful map that no one "
        "understands; a network whose prediction hardly moves when pixels go has little to gain; the interval of the "
        "rank correlation is over patients with the models fixed, so it says nothing of other models, other data or "
@@ -52,14 +54,14 @@ def ladder_text(ladder: Ladder) -> str:
             f"Primary method: {pretty(ladder.primary).lower()}, set in the plan. 95 % "
             "intervals in brackets.\n\n"
             "![Explainability against accuracy, one point a model](ladder.png)\n")
-    parts = (head, SAYS, primary_table(ladder), correlation_text(ladder), f"## All methods\n\n{method_table(ladder)}",
+    parts = (head, SAYS, primary_table(ladder), LEARNT, accuracy_text(ladder), correlation_text(ladder), f"## All methods\n\n{method_table(ladder)}",
              NOT)
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def primary_table(ladder: Ladder) -> str:
     """A row a model: accuracy and explainability by the primary method, with intervals."""
-    lines = ["| | model | numbers learnt | accuracy | explainability | gate | cases |",
+    lines = ["| | model | numbers learnt or fitted | accuracy | explainability | gate | cases |",
              "|---|---|---|---|---|---|---|"]
     for index, row in enumerate(ladder.table[ladder.table["primary"]].to_dict(orient="records"), start=1):
         cells = (index, row["model"], row["parameters"], _interval(row, "accuracy"), _interval(row, "gain"),
@@ -81,6 +83,17 @@ def correlation_text(ladder: Ladder) -> str:
             "far from 0 or farther: that is what so few models can say of others.")
 
 
+def accuracy_text(ladder: Ladder) -> str:
+    """How much less accurate each model is than the most accurate one, in a sentence; "" where nothing is known."""
+    if not ladder.behind:
+        return ""
+    others = {found.name for found in ladder.behind}
+    best = next(rung.name for rung in ladder.rungs if rung.name not in others)
+    told = ", ".join(f"{found.name} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})" for found in ladder.behind)
+    return (f"Accuracy less that of the most accurate model, {best}, on the same draws of patients: {told}. The most "
+            "accurate one was found on these patients, so chance is on its side.")
+
+
 def method_table(ladder: Ladder) -> str:
     """A row a model, a column a method: gain with its interval, or why there is none."""
     methods = list(dict.fromkeys(str(name) for name in ladder.table["method"]))
@@ -100,7 +113,9 @@ def _gain(row: dict[str, object]) -> str:
 
 def _interval(row: dict[str, object], name: str) -> str:
     value, low, high = (_number(row.get(f"{name}{end}")) for end in ("", "_low", "_high"))
-    return "no number" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    if math.isnan(value):
+        return "no number"
+    return f"{value:.3f} ({'no interval' if math.isnan(low) else f'{low:.3f} to {high:.3f}'})"
 
 
 def _number(value: object) -> float:

@@ -38,6 +38,8 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
         axes.set_ylabel(printable(f"explainability: gain of {', '.join(methods).lower()}"))
         axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
         axes.margins(0.08)
+        if axes.get_xlim()[1] > 1:
+            axes.set_xlim(None, 1.005)
         axes.legend(title="model (hollow: gate not passed)", loc="upper left", bbox_to_anchor=(1.02, 1.0), fontsize=7.5,
                     title_fontsize=7.5, alignment="left", borderaxespad=0)
     return figure
@@ -54,6 +56,7 @@ def _draw_model(axes: Axes, row: dict[str, object], index: int) -> None:
     spread = _of(row, "accuracy_sd"), _of(row, "gain_sd")
     if min(spread) > 0:
         edge = joint_ellipse((x, y), spread, _of(row, "gain_correlation"))
+        edge[:, 0] = edge[:, 0].clip(0, 1)  # no accuracy lies beyond
         axes.fill(edge[:, 0], edge[:, 1], color=colour, alpha=0.12, linewidth=0)
         axes.plot(edge[:, 0], edge[:, 1], color=colour, linewidth=0.8, alpha=0.7)
     passed = row.get("gate") == "pass"
