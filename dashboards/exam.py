@@ -39,9 +39,11 @@ def views_of(path: str, at: int, case: str) -> list[Told]:
 
 
 def switches(run: Run) -> dict[str, bool]:
-    """For each switch of boxes whether any case of the run has such boxes."""
+    """For each switch of boxes, and those of maps, whether any case of the run has such boxes, or a map."""
     found, known = bool(run.predictions["x0"].notna().any()), bool(run.truth["x0"].notna().any())
-    return {"detections": found, "below": found, "truth": known}
+    judged = run.scores[(run.scores["case"] != "") & (run.scores["condition"] == "clean")]
+    maps = bool((judged["method"].fillna("") != "").any()) or bool(run.plan.get("explaining", {}).get("methods"))
+    return {"detections": found, "below": found, "truth": known, "maps": maps}
 
 
 def _view(run: Run, hung: Hung, gates: dict[str, str]) -> Told:

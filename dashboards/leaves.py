@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-STYLE = """<style>.leaf { overflow-x: auto; max-height: 340px; overflow-y: auto; }
+STYLE = """<style>.leaf { overflow-x: auto; max-height: 460px; overflow-y: auto; }
 .leaf table { border-collapse: collapse; font-size: 0.88rem; width: 100%; }
 .leaf th, .leaf td { padding: 2px 8px 2px 0; text-align: right; vertical-align: top; white-space: nowrap;
   border-bottom: 1px solid rgb(128 128 128 / 0.25); font-variant-numeric: tabular-nums; font-weight: 400; }

@@ -120,7 +120,7 @@ def chosen_run() -> Run | None:
         return None
     run = _choice(found, other_folders(folder)[:MOST_OTHERS])
     if run.problem:
-        st.error(f"{plain(run.name)}: {plain(run.problem)}")
+        st.error(plain(run.problem if run.name in run.problem else f"{run.name}: {run.problem}"))
         return None
     return opened(str(run.path), stamp(run.path))
 

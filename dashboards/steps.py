@@ -15,6 +15,7 @@ from xaimed.types import NAME
 from xaimed.viz import first_measure, wording, worklist
 from xaimed.viz.hanging import hanging
 from xaimed.viz.names import pretty
+from xaimed.viz.scalebar import length_text
 
 
 def chosen(run: Run) -> str:
@@ -105,16 +106,22 @@ def _told(run: Run, name: str, place: str) -> None:
     own = run.cases[run.cases["case"] == name].iloc[0]
     groups = [f"{column.removeprefix('group_')} {own[column]}" for column in own.index
               if column.startswith("group_") and pd.notna(own[column])]
-    facts = [*_answer(run, row), f"reference {own['label']}" if pd.notna(own["label"]) else "no reference", *groups,
-             *_size(own), place]
+    facts = [*_answer(run, row), *_reference(run, own), *groups, *_size(own), place]
     st.markdown(f"**{shell.plain(name)}** · **{shell.plain(facts[0])}** · {' · '.join(map(shell.plain, facts[1:]))}")
+
+
+def _reference(run: Run, row: pd.Series[str]) -> list[str]:
+    """The class of the reference; nothing of an answer in pixels, whose reference is no class."""
+    if pd.notna(row["label"]):
+        return [f"reference {row['label']}"]
+    return [] if first_measure.name_of(run) else ["no reference"]
 
 
 def _answer(run: Run, row: pd.Series[float]) -> list[str]:
     """What happened and the score; of an answer in pixels its first measure."""
     measure = first_measure.name_of(run)
     if not measure:
-        return [str(row["outcome"]), _score(row)]
+        return [str(row["outcome"]), f"{_score(row)}{_limit(run, row)}"]
     value = f"{row[measure]:.2f} {first_measure.unit(run, measure)}".strip()
     return [f"{pretty(measure)} {value if math.isfinite(row[measure]) else wording.MISSING}"]
 
@@ -122,13 +129,21 @@ def _answer(run: Run, row: pd.Series[float]) -> list[str]:
 def _score(row: pd.Series[float]) -> str:
     if not math.isfinite(float(row["score"])):
         return "no score"
-    return f"score {float(row['score']):.2f} ({row['says']})" if pd.notna(row["says"]) else f"score {row['score']:.2f}"
+    told = f"score {wording.score_text(float(row['score']))}"
+    return f"{told} ({row['says']})" if pd.notna(row["says"]) else told
+
+
+def _limit(run: Run, row: pd.Series[float]) -> str:
+    """The operating point of one scored class, which decides; of boxes it stands in the worklist."""
+    task = str(run.meta.get("model", {}).get("task", ""))
+    known = task in worklist.ONE_CLASS and math.isfinite(float(row["score"]))
+    return f", operating point {wording.score_text(worklist.operating_point(run))}" if known else ""
 
 
 def _size(row: pd.Series[float]) -> tuple[str, str]:
     given = f"{row['width']} × {row['height']} px" if int(row["width"]) and int(row["height"]) else "size not given"
     spacing = float(row["spacing_mm"])
-    return given, f"{spacing:.3g} mm a pixel" if math.isfinite(spacing) else "size of a pixel not known"
+    return given, f"{length_text(spacing)} a pixel" if math.isfinite(spacing) else "size of a pixel not known"
 
 
 def _go(name: str) -> None:

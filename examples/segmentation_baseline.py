@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xaimed.data.dataset import DataRequest, Selection, opened
 from xaimed.metrics.segmentation import dice
 from xaimed.run import Run
-from xaimed.stats import Resampling, percentile, ratio
+from xaimed.stats import Resampling, mean_interval
 from xaimed.types import Case, Mask
 
 Guess = dict[str, Mask]
@@ -63,16 +63,16 @@ def of_cases(cases: Selection, train: Sequence[Case], classes: Sequence[str]) ->
 
 
 def difference(run: Run, baseline: dict[str, float]) -> tuple[float, float, float]:
-    """The mean over cases of the model's Dice less the baseline's, low and high of the patient bootstrap (2000)."""
+    """The mean over cases of the model's Dice less the baseline's, low and high as `stats.mean_interval` makes them."""
     rows = run.scores[(run.scores["metric"] == "Dice") & (run.scores["method"].fillna("") == "")
                       & (run.scores["condition"] == "clean")]
     own = rows.groupby("case")["value"].mean()
     patients = run.cases.set_index("case")["patient"]
     names = [name for name in own.index if np.isfinite(own[name])]
     gaps = np.array([own[name] - baseline[name] for name in names])
-    draws = Resampling.of([str(patients[name]) for name in names])
-    values = draws.run([str(patients[name]) for name in names], lambda w: ratio(w @ gaps, w.sum(axis=1)))
-    return (float(gaps.mean()), *percentile(values))
+    owners = [str(patients[name]) for name in names]
+    low, high, _ = mean_interval(gaps, owners, Resampling.of(owners), (-1.0, 1.0))
+    return float(gaps.mean()), low, high
 
 
 def main(given: Sequence[str] | None = None) -> dict[str, tuple[float, float, float]]:

@@ -130,6 +130,9 @@ def test_pages_looked_at_before_the_last_answer_are_told(run: Run) -> None:
     journal_of(run).append("view", model_of(run), {**view, "reader": "a"})
     assert reading.looked(run, study) == {"a": (["case"], 1)}
     assert reading.looked(run, Study("a", 4, MOST)) == {}
+    later = Study("a", 4, MOST)
+    reading.record(run, later, Reading(names(later, run)[0], "without", 50, 1))
+    assert reading.looked(run, later) == {"a": (["case", "cases"], 0)}, "what another study kept back is not its own"
     [left] = Journal(run.path.parent).lines("study left")
     assert (left.facts["reader"], left.facts["seed"], left.facts["most"]) == ("a", 3, MOST)
 

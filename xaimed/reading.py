@@ -145,7 +145,7 @@ def leave(run: Run, study: Study) -> Line:
 def refuse(run: Run, study: Study, page: str) -> Line:
     """The line in the journal of a page that this reader asked for in mid-study and that was kept back."""
     return journal_of(run).append(VIEW, model_of(run), {"run": run.path.name, "page": page, "case": "",
-                                                        "reader": study.reader.strip(), "kept_back": True})
+                                                        **_whose(study), "kept_back": True})
 
 
 def looked(run: Run, study: Study) -> dict[str, tuple[list[str], int]]:
@@ -154,15 +154,19 @@ def looked(run: Run, study: Study) -> dict[str, tuple[list[str], int]]:
     Only readers who looked; a page that shows the reference biases the answers after it. A view counts for a reader
     whose name the dashboard knew: one logged in, or one who had left the study in that session.
     """
+    own = (study.seed, study.most)
     last = {str(line.facts["reader"]): line.number for line in _lines(run)
-            if (line.facts.get("seed"), line.facts.get("most")) == (study.seed, study.most)}
+            if (line.facts.get("seed"), line.facts.get("most")) == own}
     found: dict[str, tuple[list[str], int]] = {}
     for line in journal_of(run).lines(VIEW, model_of(run)):
         reader, page = str(line.facts.get("reader", "")), str(line.facts.get("page", ""))
         if page == PAGE or line.number > last.get(reader, 0) or line.facts.get("run") != run.path.name:
             continue
+        back = bool(line.facts.get("kept_back"))
+        if back and (line.facts.get("seed"), line.facts.get("most")) != own:
+            continue  # kept back in another study
         pages, kept = found.get(reader, ([], 0))
-        found[reader] = (pages, kept + 1) if line.facts.get("kept_back") else ([*pages, page], kept)
+        found[reader] = (pages, kept + 1) if back else ([*pages, page], kept)
     return found
 
 

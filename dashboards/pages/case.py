@@ -38,6 +38,8 @@ def case(run: Run) -> None:
     # The image before all else: what stands beside it is sent while the browser fetches the pixels.
     with views:
         viewer.show(run, choice)
+        # As wide as the views: the methods stand beside each other in it.
+        numbers = st.container()
     with panel:
         # Beside the image and above all that is longer than the screen: a reader says it while looking.
         if _seen(run, name, shown):
@@ -45,6 +47,9 @@ def case(run: Run) -> None:
         _download(run, name)
         if shown:
             without.show(run, name, shown)
+            _made(shown)
+    if shown:
+        with numbers:
             _numbers(run, name, shown)
 
 
@@ -149,6 +154,9 @@ def _numbers(run: Run, name: str, shown: MapEntry) -> None:
         leaves.table(shown_first, "Explanation metrics of this target")
     else:
         st.caption("No explanation metric was measured for this target.")
+
+
+def _made(shown: MapEntry) -> None:
     facts = [(key, value) for key, value in shown.facts.items() if math.isfinite(value)]
     if facts:
         with st.expander("How this map was made"):

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 NAMES = {"case": "Case", "run": "Run", "outcome": "Outcome", "label": "Reference", "says": "Class of the score",
          "score": "Score", **{name: pretty(name) for name in first_measure.FIRST},
-         "rank_correlation": "Rank correlation", "trust": "Trust in the maps", "feedback": "Feedback",
+         "rank_correlation": "Methods agree", "trust": "Trust in the maps", "feedback": "Feedback",
          "group_site": "Site", "group_view": "View", "group_side": "Side", "group_density": "Density",
          "lesions": "Lesions", "missed": "Missed", "false_positives": "False positives", "energy": "Energy in lesion"}
-ORDERS = {"rank_correlation": "rank correlation of methods", "energy": "energy in lesion",
+ORDERS = {"rank_correlation": "how far the methods agree", "energy": "energy in lesion",
           "false_positives": "false positives", "label": "reference"}
 SIZES = (25, 50, 100, 200)
 # What a dash means in a column of numbers.
 DASHES = {"energy": "Mean share of the positive energy of the case's maps that lies inside the reference lesion. "
                     "–: the case has no reference lesion, or no map was made of it.",
-          "rank_correlation": "How alike the maps of the methods are. –: fewer than two methods made a map of the "
-                              "case, or this run did not measure it."}
+          "rank_correlation": "How alike the maps of the methods are: rank correlation, 1 the same, 0 unrelated. –: "
+                              "fewer than two methods made a map of the case, or this run did not measure it."}
 SCORE = ("One score for a case. Of a detector the score of the whole image for the class to be found, which the AUC is "
          "made of, or that of the highest box where the model gives images none; of other models the highest class.")
 # What a run whose answers are in pixels has nothing of, and one without boxes.
@@ -62,7 +62,16 @@ def cases(run: Run) -> None:
     if not len(places):
         st.info("No case passes these filters.")
         return
+    alike = _trusted_alike(table)
+    if alike:
+        st.caption(shell.plain(f"Trust in the maps, the same for every case with maps: {alike}."))
     _page(table, places, _units(runs))
+
+
+def _trusted_alike(table: pd.DataFrame) -> str:
+    """What is said of the maps of every case that has any, where it is the same of all; else ""."""
+    told = [words for words in table["trust"].unique() if words != trust.NO_MAP]
+    return str(told[0]) if len(told) == 1 else ""
 
 
 def _units(runs: Sequence[Run]) -> dict[str, str]:
@@ -80,11 +89,14 @@ def _counted(table: pd.DataFrame, runs: Sequence[Run]) -> str:
     firsts = table.drop_duplicates("run")
     kinds = dict(zip(firsts["run"], firsts["counted"], strict=True))
     deciding = [one for one in runs if kinds.get(one.path.name)]
-    points = ", ".join(f"{worklist.operating_point(one):.3g}" for one in deciding)
+    points = ", ".join(f"{worklist.operating_point(one):.3g}" + (f" ({one.path.name})" if len(runs) > 1 else "")
+                       for one in deciding)
     if not points:
         return ""
     hits = f"Hits by {worklist.HIT_RULE}, whatever the class, at" if worklist.BOXES in kinds.values() else "Classes at"
-    return f"{hits} the operating point {points}. "
+    # A score and a hit can disagree: one is of the image, the other of boxes.
+    image = " The score is the image's, not that of a box." if worklist.BOXES in kinds.values() else ""
+    return f"{hits} the operating point {points}.{image} "
 
 
 def _missed(table: pd.DataFrame, runs: Sequence[Run]) -> None:
@@ -223,6 +235,7 @@ def _columns(table: pd.DataFrame) -> list[str]:
     none |= {name for name in ("energy", "rank_correlation", *first_measure.FIRST) if name in table
              and table[name].isna().all()}
     none |= {"run"} if table["run"].nunique() < 2 else set()
+    none |= {"trust"} if _trusted_alike(table) else set()
     order = [name for name in NAMES if name in table and name not in none]
     return order + [name for name in table if name.startswith("group_") and name not in NAMES]
 

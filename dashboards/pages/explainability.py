@@ -14,7 +14,7 @@ from xaimed.viz import charts, figures, wording
 from xaimed.viz.charts import interval_text, plain_name
 from xaimed.viz.names import pretty
 
-WORST, WIDEST = 8, 1280
+WORST, WIDEST = 8, 1680
 GATED = "measured, but not counted: the gate failed"
 HOW = ("Hollow: the method did not pass the randomisation gate on this model; if it failed, it has no number. Bars are "
        "95 % intervals, the ellipse is the joint 95 % region of both (normal approximation from the shared bootstrap "
@@ -78,7 +78,8 @@ def _axis(run: Run, several: bool) -> pd.DataFrame:
     axis = run.axis.assign(run=run.path.name)
     if "control" in axis:
         axis = axis.sort_values("control", kind="stable")
-    return axis.assign(model=f"{model} ({run.path.name})") if several else axis
+    name = model if model == run.path.name else f"{model} ({run.path.name})"
+    return axis.assign(model=name) if several else axis
 
 
 def _chosen(runs: list[Run], table: pd.DataFrame, points: list[dict[str, object]]) -> None:

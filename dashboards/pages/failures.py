@@ -12,7 +12,7 @@ from dashboards.shelf import stamp
 from xaimed.plural import plural
 from xaimed.store import Run
 from xaimed.viz import failures as where
-from xaimed.viz import forest, worklist
+from xaimed.viz import forest, wording, worklist
 
 MOST = 12
 
@@ -56,9 +56,9 @@ def _gravest(run: Run, table: pd.DataFrame, wrong: pd.DataFrame) -> None:
     if wrong.empty:
         st.caption("No case failed at the operating point.")
     for row in worklist.ordered(wrong).head(MOST).to_dict("records"):
-        groups = [str(row[name]) for name in ("group_site", "group_view", "group_density") if isinstance(
-            row.get(name), str)]
-        score = f"score {row['score']:.2f}" if math.isfinite(row["score"]) else "no score"
+        groups = [f"{name.removeprefix('group_')} {row[name]}" for name in ("group_site", "group_view", "group_density")
+                  if isinstance(row.get(name), str)]
+        score = f"score {wording.score_text(row['score'])}" if math.isfinite(row["score"]) else "no score"
         told = " · ".join([f"{row['case']}: {row['outcome']}", score, *groups])
         st.page_link("pages/case.py", label=shell.plain(told),
                      query_params={"run": run.path.name, "case": str(row["case"])})

@@ -15,7 +15,8 @@ HEADS = {"name": "Condition", "share": "What moved", "metric": "Metric", "method
          "change_low": "Change from", "change_high": "Change to", "numerator": "Moved", "count": "Counted",
          "unit": "Unit", "flipped": "Cases that cross", "says": "What it does", "level": "Level",
          "served": "Cases served", "refused": "Not served", "median": "Median", "low quartile": "Low quartile",
-         "high quartile": "High quartile", "maps": "Maps", "why": "Why no number or interval"}
+         "high quartile": "High quartile", "maps": "Maps", "interval": "Interval by",
+         "why": "Why no number or interval"}
 
 
 def robustness(run: Run) -> None:
@@ -44,9 +45,10 @@ def _measures(run: Run, table: pd.DataFrame) -> None:
     rows = probes.changes_of(table, measure)
     st.plotly_chart(forest.forest_chart(rows, 0.0, f"change in {measure[0]}"), key="probes",
                     config={"displaylogo": False}, alt=f"Change in {measure[0]} under each probe with its interval")
-    st.caption("Under the probe minus clean, on the same cases; 95 % interval of the paired patient bootstrap. Dotted: "
-               "no change. A control (random weights) has to fall to chance: it shows that harm would be seen. "
-               "Intervals are not corrected for the number of probes.")
+    st.caption("Under the probe minus clean, on the same cases; how each 95 % interval was made stands in the table: "
+               "where hardly an answer changed, few patients leave it wide. Dotted: no change. A control (random "
+               "weights) has to fall to chance: it shows that harm would be seen. Intervals are not corrected for the "
+               "number of probes.")
     own = table[(table["measure"] == measure[0]) & (table["rule"] == measure[1])]
     _table(own, f"{measure[0]} under each probe")
     downloads.beside("probes", table, run, probes.probe_figure, "Changes (CSV)")

@@ -56,6 +56,9 @@ function showParts(shown, look, parts, switches) {
   if (!names.includes(look.part)) look.part = "All";
   shown.part.options(Object.fromEntries(names.map((name) => [name, name])));
   shown.part.root.classList.toggle("gone", !parts.length);
+  for (const name of ["overlay", "opacity", "threshold", "colours", "smoothing"]) {
+    shown[name].root.classList.toggle("gone", switches.maps === false);
+  }
   for (const name of ["detections", "below", "truth"]) {
     const there = parts.length ? name !== "below" : switches[name] !== false;
     shown[name].root.classList.toggle("gone", !there);

@@ -113,5 +113,7 @@ function scaleBar(scale, spacing, room) {
   const most = room / each;
   const power = 10 ** Math.floor(Math.log10(most));
   const length = [5, 2, 1].map((n) => n * power).find((n) => n <= most) || power;
-  return { length, unit, width: length * each };
+  if (unit === "px" || length >= 0.01) return { length, unit, width: length * each };
+  const [fold, small] = length >= 0.001 ? [1e3, "µm"] : [1e6, "nm"];
+  return { length: Number((length * fold).toPrecision(3)), unit: small, width: length * each };
 }

@@ -213,7 +213,7 @@ def test_blank_maps() -> None:
 def test_proposals_are_always_a_stated_concern_for_gradients_on_a_detector() -> None:
     rows = [score("grad_cam", "energy_lift", 2.0), score("grad_cam", "completeness", math.nan),
             score("kernel_shap", "energy_lift", 1.0)]
-    asked(PROPOSALS, run_of(scores=rows), "concern", "1 maps of 1 methods (grad_cam)")
+    asked(PROPOSALS, run_of(scores=rows), "concern", "1 map of 1 method (grad_cam)")
     asked(PROPOSALS, run_of(scores=rows, task="classification"), "not applicable")
     asked(PROPOSALS, run_of(scores=rows[2:]), "not applicable")
 

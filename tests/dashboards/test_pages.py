@@ -154,7 +154,7 @@ def test_the_head_line_tells_the_outcome_and_the_score(monkeypatch: pytest.Monke
     for case in ("ex000", "ex003"):
         row = table.loc[case]
         text = told(launched(monkeypatch, folder, "case", run="demo", case=case))
-        assert f"**{case}** · **{row['outcome']}** · score {row['score']:.2f} ({row['says']})" in text
+        assert f"**{case}** · **{row['outcome']}** · score {row['score']:.3f} ({row['says']})" in text
 
 
 def test_the_case_opens_on_the_first_method_that_passed_and_the_address_wins(monkeypatch: pytest.MonkeyPatch,

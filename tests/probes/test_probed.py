@@ -107,6 +107,20 @@ def test_the_paired_interval_of_the_area_is_that_of_a_plain_bootstrap() -> None:
     assert (change.low, change.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
 
+def test_no_likeness_of_maps_lies_beyond_what_can_be() -> None:
+    run = run_of()
+    run.predictions = run.predictions[run.predictions["condition"] == "clean"]
+    run.scores = scored([(f"c{i:02d}", "grad_cam", metric, "blur:0.1", 0.9 if i else 1.0)
+                         for i in range(4) for metric in (RHO, TOP)] +
+                        [(f"c{i:02d}", "grad_cam", metric, "shifted:5 mm", 0.6 if i else 1.0)
+                         for i in range(4) for metric in (RHO, TOP)])
+    found = {(e.group, e.name): e for e in probed(run, OPTIONS, 0.5)}
+    for name in ("rank correlation of the maps", "overlap of the top tenth of the maps"):
+        assert found["probe=blur:0.1", name].high == 1.0
+        assert found["probe=shifted:5 mm", name].high == 1.0
+        assert found["probe=shifted:5 mm", name].low == pytest.approx(0.7 - 3.1824 * 0.2 / 2, abs=1e-3)
+
+
 def test_a_probe_that_changes_nothing_has_no_change_and_an_interval_that_is_no_point() -> None:
     found = by_name(probed(run_of(), OPTIONS, 0.5))
     same = found[CHANGE + LESIONS]

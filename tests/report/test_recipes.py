@@ -66,7 +66,7 @@ def test_badges_stand_only_where_something_was_measured() -> None:
     assert stability_badges(run_of([]), "c", entry, 0.1, NAN)[0].text == "methods differ 0.10"
 
 
-@pytest.mark.parametrize(("width", "length"), [(170.0, 50.0), (100.0, 20.0), (0.2, 0.0), (NAN, 0.0)])
+@pytest.mark.parametrize(("width", "length"), [(170.0, 50.0), (100.0, 20.0), (0.2, 0.05), (NAN, 0.0)])
 def test_the_bar_is_the_longest_round_length_that_fits(width: float, length: float) -> None:
     assert bar_length(width) == length
 

@@ -74,7 +74,8 @@ def test_several_models_are_named(run: Run) -> None:
     table = pd.concat([run.axis.assign(model="one"), run.axis.assign(model="two")])
     figure = charts.axis_chart(table)
     assert len(figure.data) == 8
-    assert sorted(trace.name[:5] for trace in figure.data) == ["one: "] * 4 + ["two: "] * 4
+    assert sorted(trace.name[:5] for trace in figure.data) == ["1 one"] * 4 + ["2 two"] * 4
+    assert {(trace.name[:5], trace.text[0]) for trace in figure.data} == {("1 one", "1"), ("2 two", "2")}
     looks = {trace.customdata[0][1]: trace.marker.color for trace in figure.data}
     assert looks["one"] != looks["two"], "the colour is the model's"
 

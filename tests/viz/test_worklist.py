@@ -101,7 +101,13 @@ def answered(metric: str, values: dict[str, float], spacing: float = 0.5) -> Run
 def test_an_answer_in_pixels_has_its_own_measure_and_the_worst_comes_first(metric: str, worst: str,
                                                                          unit: str) -> None:
     run = answered(metric, {"middle": 0.5, "low": 0.2, "high": 0.8})
+    # Boxes around the parts of a mask, as the audit stores them: they are no detections that could be missed.
+    box = {"x0": 0.0, "y0": 0.0, "x1": 4.0, "y1": 4.0}
+    run.__dict__["truth"] = pd.DataFrame([{"case": "high", "target": "a", "label": "a", **box}])
+    run.__dict__["predictions"] = pd.DataFrame([{"case": "middle", "condition": "clean", "target": "a", "label": "a",
+                                                 "score": 0.9, **box}])
     table = worklist.worklist(run)
+    assert not table[list(worklist.FAILED)].to_numpy().any()
     assert table.set_index("case")[metric].to_dict() == pytest.approx({"middle": 0.5, "low": 0.2, "high": 0.8})
     assert worklist.gravest(table) == worst
     assert set(table["outcome"]) == {"not counted"}

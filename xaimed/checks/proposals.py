@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xaimed.checks.check import Check, Reply, detects
+from xaimed.plural import plural
 
 if TYPE_CHECKING:
     from xaimed.run import Run
@@ -16,12 +17,15 @@ GRADIENT = ("deep_lift", "deep_shap", "grad_cam", "grad_cam_plus_plus", "gradien
 
 def ask(run: Run) -> Reply:
     """concern, always, for gradient methods on a detector; it states a limit and asks for no repair."""
-    shown = sorted(set(run.scores["method"].dropna().astype(str)) & set(GRADIENT))
+    # Maps under a probe's condition are none that the run shows.
+    plain = run.scores[(run.scores["condition"] == "clean") & (run.scores["case"] != "")]
+    shown = sorted(set(plain["method"].dropna().astype(str)) & set(GRADIENT))
     if not detects(run) or not shown:
         return Reply("not applicable", "No gradient explanation of a two-stage detector was made in this run.")
-    maps = run.scores[run.scores["method"].isin(shown) & (run.scores["case"] != "")]
+    maps = plain[plain["method"].isin(shown)]
     count = len(maps[["case", "target", "method"]].drop_duplicates())
-    return Reply("concern", f"{count} maps of {len(shown)} methods ({', '.join(shown)}) explain the score of a box "
+    made = f"{plural(count, 'map')} of {plural(len(shown), 'method')} ({', '.join(shown)})"
+    return Reply("concern", f"{made}: the score of a box is explained "
                  "given its proposal. The proposal network gets no gradient from a detection, so why the model "
                  "looked there at all is not shown; a lesion it never proposed has no such explanation.",
                  {"maps": count, "methods": len(shown)})

@@ -32,6 +32,7 @@ SAME_BOX, WIDTH = 0.5, 1e-9
 FLIPS, LOST, NEW = "answers that flip", "detections lost", "detections new"
 RHO, TOP = "probe_rank_correlation", "probe_top_overlap"
 DRIFT = {RHO: "rank correlation of the maps", TOP: "overlap of the top tenth of the maps"}
+WITHIN = {DRIFT[RHO]: (-1.0, 1.0), DRIFT[TOP]: (0.0, 1.0)}  # what such a mean can be
 REFUSED = "probe not served: "
 NOT_VARIED = "not defined: no variance can be estimated from these cases"
 ONE = "not defined: one patient"
@@ -226,7 +227,7 @@ def _drift(run: Run, label: str, options: JudgeOptions) -> list[Estimate]:
 def _mean(name: str, values: Array, patients: Sequence[str], options: JudgeOptions, unit: str) -> Estimate:
     draws = Resampling.of(patients, options.resamples, options.seed)
     estimate = Estimate(name, float(values.mean()), unit=unit, rule="mean over cases", denominator=float(len(values)))
-    low, high, how = mean_interval(values, patients, draws)
+    low, high, how = mean_interval(values, patients, draws, WITHIN.get(name, (-math.inf, math.inf)))
     return replace(estimate, low=low, high=high, interval=how)
 
 

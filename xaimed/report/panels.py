@@ -23,7 +23,8 @@ from xaimed.viz.hanging import chest_side
 from xaimed.viz.marks import BEFORE, is_missed
 from xaimed.viz.names import pretty
 from xaimed.viz.overlay import Kind, Mark
-from xaimed.viz.scalebar import bar_length, scale_bar
+from xaimed.viz.planes import Point, beneath, crossed, place_words, point_of
+from xaimed.viz.scalebar import bar_length, length_text, scale_bar
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
 # What one unit of a map means; a method that is not named here has its own.
@@ -115,17 +116,24 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: boo
     brief: the title names the target and the bar has fewer digits, for a narrow panel.
     """
     values = view.cut(view.run.map(view.case, entry.target, entry.method))
-    mixed = overlay.overlay(view.cut(view.image), values, opacity=0.75)
+    task, point = str(view.run.meta.get("model", {}).get("task", "")), point_of(entry.target)
+    mixed = overlay.overlay(view.cut(beneath(view.image, task)), values, opacity=0.75)
     marks = [Mark(_moved(view, entry.box), "", "detection")] if entry.box else []
-    alt = (f"{pretty(entry.method)} of {entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
+    alt = (f"{pretty(entry.method)} of {place_words(entry.target) or entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
            f"case {view.case}{_measured(view)}. {overlay.caption(values)}")
     fitted, factor = overlay.fitted(mixed, SMALL)
     signed_picture = hatched(fitted, lowering(values, overlay.robust_scale(values)))
+    signed_picture = crossed(signed_picture, inside(view, point, factor)) if point else signed_picture
     picture = Picture(_picture(view, (signed_picture, factor), marks), alt, "png")
-    word, task = overlay.problem(values), str(view.run.meta.get("model", {}).get("task", ""))
+    word = overlay.problem(values)
     title = f"{entry.target} {pretty(entry.method)}" if brief else pretty(entry.method)
     return Panel(title, picture, None if word else _bar(entry, values, task, brief), badges,
                  word.capitalize() if word else "")
+
+
+def inside(view: View, point: Point, factor: float) -> Point:
+    """A point of the original image in the pixels of a picture that is `factor` times the window."""
+    return (point[0] - view.window[0]) * factor, (point[1] - view.window[1]) * factor
 
 
 def _bar(entry: MapEntry, values: Floats, task: str, brief: bool) -> Bar:
@@ -154,7 +162,7 @@ def unit_of(method: str, task: str) -> str:
 def _measured(view: View) -> str:
     """What the scale bar says, for those who cannot see it; "" where the spacing is not known."""
     length = bar_length((view.window[2] - view.window[0]) * view.spacing_mm)
-    return f"; scale bar {length:g} mm" if length else ""
+    return f"; scale bar {length_text(length)}" if length else ""
 
 
 def told_boxes(drawn: Sequence[Found], references: Sequence[Reference]) -> str:

@@ -38,8 +38,9 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
     axis: the columns of metrics.axis.axis, and `model` where several models stand under each other. A marker is
     hollow where the method did not pass the randomisation gate; where it failed it, or nothing was measured, there
     is no explainability number and the marker stands in a band below the plot. Grey: the metrics disagree in the
-    order of the methods (agreement below 0.5), or a control, which is a cross. Of marks that lie on each other a
-    method with a number is on top, then a hollow one, and a control at the bottom: a click finds the method.
+    order of the methods (agreement below 0.5), or a control, which is a cross. Of several models each
+    has a number, which stands at its points. Of marks that lie on each other a method with a number is on top, then a
+    hollow one, and a control at the bottom: a click finds the method.
     """
     objects = need("plotly.graph_objects", "dashboard", "to draw charts")
     figure: go.Figure = objects.Figure()
@@ -49,8 +50,11 @@ def axis_chart(axis: pd.DataFrame) -> go.Figure:
     floor = _floor(rows) - 2 * step
     for i in (i for i in range(len(rows)) if i not in without):
         _draw_ellipse(figure, rows[i], drawn[i])
+    models = list(dict.fromkeys(str(row.get("model", "")) for row in rows))
     for i in sorted(range(len(rows)), key=lambda i: _weight(rows[i])):
         point = _point(rows[i], drawn[i], floor - step * without.index(i) if i in without else None)
+        if len(models) > 1:
+            _number_point(point, models.index(str(rows[i].get("model", ""))) + 1)
         figure.add_trace(point.update(legendrank=1000 + i + len(rows) * (rows[i].get("control") is True)))
     if without:
         _draw_floor(figure, floor, len(without), step)
@@ -169,6 +173,12 @@ def _point(row: Mapping[str, object], look: Look, below: float | None) -> go.Sca
         hovertemplate=_hover(row, scored) + "<extra></extra>")
 
 
+def _number_point(point: go.Scatter, number: int) -> None:
+    """Set the number of its model at a point and before its name: colour alone tells no model."""
+    point.update(mode="markers+text", text=[str(number)], textposition="top right", textfont={"size": 11},
+                 name=f"{number} {point.name}")
+
+
 def _label(row: Mapping[str, object]) -> str:
     method = plain_name(str(row.get("method", "")))
     model = f"{row['model']}: " if row.get("model") else ""
@@ -275,7 +285,8 @@ def decision_chart(results: Results) -> go.Figure:
                                              error_y=_spread(curve, COLOURS[i]) if side == "model" else None,
                                              line={"color": COLOURS[i], "dash": DASHES[i]},
                                              marker={"symbol": SYMBOLS[i], "size": 6}))
-        top = max([0.0, *(v for v in curve["model"] if math.isfinite(v))])
+        ends = [*curve["model"], *curve.get("high", ())]
+        top = max([0.0, *(v for v in ends if math.isfinite(v))])
         figure.update_yaxes(range=[-max(0.05, 0.6 * top), max(0.05, 1.15 * top)])
     figure.update_xaxes(title="threshold probability at which one would act")
     figure.update_yaxes(title="net benefit an image")

@@ -24,7 +24,7 @@ from xaimed.viz import overlay
 from xaimed.viz.charts import drawable
 from xaimed.viz.extent import beyond, drawn_interval, drawn_region, window
 from xaimed.viz.lettering import FONTS, font_folders, further_fonts, printable
-from xaimed.viz.looks import places
+from xaimed.viz.looks import controls, places
 from xaimed.viz.names import pretty
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # Also told apart by dashes and markers, in print without colour and for all kinds of sight.
 LINES = (("#1d4e79", "-"), ("#c8691c", "--"), ("#4d9a5f", "-."), ("#8b5a9e", ":"), ("#5a6875", (0, (5, 1, 1, 1))))
 MARKERS = "osD^vPp*"  # as looks.SYMBOLS
+CROSSES = "x+12"  # as looks.CONTROLS
 FROC_LIMIT, WIDE, NARROW = 4.0, 0.9, 0.33
 LETTERS, LINE = 38, 0.13  # letters in a line over a picture of two inches, and its height in inches
 INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
@@ -185,7 +186,7 @@ def axis_figure_of(table: pd.DataFrame) -> Figure:
 def _look(row: Mapping[str, object], rows: Sequence[Mapping[str, object]]) -> tuple[str, str]:
     """The marker and the colour of a row: of the same place in their lists as in the dashboard."""
     if row.get("control") is True:
-        return "x", QUIET
+        return CROSSES[controls(rows)[str(row.get("method", ""))] % len(CROSSES)], QUIET
     place = places(rows)[str(row.get("method", ""))]
     return MARKERS[place % len(MARKERS)], LINES[place % len(LINES)][0]
 

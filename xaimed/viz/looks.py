@@ -12,7 +12,7 @@ COLOURS = ("#2f81c4", "#d9822b", "#4d9a5f", "#a06cc0", "#7d8a97", "#c0504d", "#2
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "pentagon", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 QUIET = "#7d8a97"
-CONTROL = "x-thin"
+CONTROLS = ("x-thin", "cross-thin", "asterisk", "hash")  # grey crosses of several kinds
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,24 @@ def places(rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
     return {name: place for place, name in enumerate(dict.fromkeys(name for _, name in sorted(methods)))}
 
 
+def controls(rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
+    """For each control its place in the list of crosses, by name."""
+    names = {str(row.get("method", "")) for row in rows if row.get("control") is True}
+    return {name: place for place, name in enumerate(sorted(names))}
+
+
 def looks(rows: Sequence[Mapping[str, object]]) -> list[Look]:
     """For each row how it looks: mark and dashes are the method's, the colour too, or the model's where several are.
 
-    A control is a grey cross.
+    A control is a grey cross, each of its own kind.
     """
-    place, models = places(rows), list(dict.fromkeys(str(row.get("model", "")) for row in rows))
+    place, models = {**controls(rows), **places(rows)}, list(dict.fromkeys(str(row.get("model", "")) for row in rows))
     return [_look(row, place, models) for row in rows]
 
 
 def _look(row: Mapping[str, object], place: Mapping[str, int], models: Sequence[str]) -> Look:
     if row.get("control") is True:
-        return Look(QUIET, CONTROL, "solid")
+        return Look(QUIET, CONTROLS[place[str(row.get("method", ""))] % len(CONTROLS)], "solid")
     own = place[str(row.get("method", ""))]
     hue = models.index(str(row.get("model", ""))) if len(models) > 1 else own
     return Look(COLOURS[hue % len(COLOURS)], SYMBOLS[own % len(SYMBOLS)], DASHES[own % len(DASHES)])

@@ -8,9 +8,15 @@ import cv2
 
 from xaimed.viz.overlay import Picture
 
-LENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+LENGTHS = tuple(step * 10.0**power for power in range(-6, 3) for step in (1, 2, 5) if step * 10**power <= 200)
 WIDEST = 0.3  # of the picture's width
 LIGHT, DARK = (255, 255, 255), (12, 14, 18)
+
+
+def length_text(mm: float) -> str:
+    """A length with three figures in the unit that suits it: "4 nm", "25 µm", "1.72 mm"."""
+    scale, unit = next(((s, u) for least, s, u in ((1e-2, 1.0, "mm"), (1e-3, 1e3, "µm")) if mm >= least), (1e6, "nm"))
+    return f"{mm * scale:.3g} {unit}"
 
 
 def bar_length(width_mm: float) -> float:
@@ -33,7 +39,7 @@ def scale_bar(rgb: Picture, pixel_mm: float) -> Picture:
     end = x + round(length / pixel_mm)
     cv2.rectangle(drawn, (x - unit, y - unit), (end + unit, y + 2 * unit), DARK, cv2.FILLED)
     cv2.rectangle(drawn, (x, y), (end, y + unit), LIGHT, cv2.FILLED)
-    place = (x, y - 3 * unit)
+    place, words = (x, y - 3 * unit), length_text(length).replace("µ", "u")  # the font has no mu
     for colour, thick in ((DARK, 2 * unit + 1), (LIGHT, unit)):
-        cv2.putText(drawn, f"{length:g} mm", place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, colour, thick, cv2.LINE_AA)
+        cv2.putText(drawn, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, colour, thick, cv2.LINE_AA)
     return drawn

@@ -28,6 +28,11 @@ def ordered(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (WORST.index(f.outcome), weight[f.severity], f.code))
 
 
+def score_text(score: float) -> str:
+    """A score with three decimals, as the operating point is given; one that they would lose with two figures."""
+    return f"{score:.3f}" if abs(score) >= 0.01 else f"{score:.2g}"
+
+
 def gates(scores: pd.DataFrame) -> dict[str, str]:
     """For each method "pass", "fail" or "NOT ASSESSED": its randomisation gate on this model."""
     from xaimed.metrics.axis import gate_of

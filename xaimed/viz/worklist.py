@@ -28,6 +28,7 @@ ONE_CLASS = ("anomaly", "energy")  # from the operating point on the model says 
 NOT = "not "  # what a model of one scored class says below the operating point, where several others exist
 CANCERS = ("malignant", "cancer", "carcinoma")
 MISSED_CANCERS = "missed cancers"  # lesions or images of the positive class, whatever it is called
+FAILED = ("missed", "missed_positive", "false_positives", "false_positive_class", "other_class")
 KINDS = (MISSED_CANCERS, "false negatives", "false positives", "low trust", "with feedback", "readers do not agree")
 SEARCHED = ("run", "patient", "label", "outcome", "says", "trust", "feedback")
 GRAVEST = "gravest first"
@@ -76,7 +77,8 @@ def worklist(run: Run) -> pd.DataFrame:
     table["score"], table["says"] = best["score"], best["label"]
     boxes = _boxes(run)
     for name, counts in _counted(boxes, positive(run), table["case"]).items():
-        table[name] = counts
+        # Boxes around the parts of a mask are no detections: what is missed of them is the measure's to say.
+        table[name] = counts if task == "detection" or name not in FAILED else 0
     if measure := first_measure.name_of(run):
         table[measure] = table["case"].map(first_measure.values(run, measure))
     table["energy"] = _energy(run.scores, table["case"])
