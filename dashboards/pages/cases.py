@@ -39,7 +39,7 @@ SCORE = ("One score for a case. Of a detector the score of the whole image for t
          "made of, or that of the highest box where the model gives images none; of other models the highest class.")
 # What a run whose answers are in pixels has nothing of, and one without boxes.
 DECIDED = ("outcome", "says", "score", "missed", "false_positives")
-ROW_PIXELS, FEW, TALLEST = 35, 8, 458  # few rows stand as they are; more fill the window and scroll
+ROW_PIXELS, FEW, TALLEST, CAPTION = 35, 8, 458, 31  # few rows stand as they are; more fill the window and scroll
 
 
 def cases(run: Run) -> None:
@@ -62,16 +62,21 @@ def cases(run: Run) -> None:
     if not len(places):
         st.info("No case passes these filters.")
         return
-    alike = _trusted_alike(table)
-    if alike:
-        st.caption(shell.plain(f"Trust in the maps, the same for every case with maps: {alike}."))
+    if common := _trust_of_all(table):
+        st.caption(shell.plain(f"Trust in the maps, of every case with maps: {'; '.join(common)}. The column says what "
+                               "there is besides."))
     _page(table, places, _units(runs))
 
 
-def _trusted_alike(table: pd.DataFrame) -> str:
-    """What is said of the maps of every case that has any, where it is the same of all; else ""."""
-    told = [words for words in table["trust"].unique() if words != trust.NO_MAP]
-    return str(told[0]) if len(told) == 1 else ""
+def _trust_of_all(table: pd.DataFrame) -> list[str]:
+    """What is said of the maps of every case that has any, in parts; said once, it leaves room for the rest."""
+    told = [str(words).split("; ") for words in table["trust"].unique() if words != trust.NO_MAP]
+    return [part for part in told[0] if all(part in parts for parts in told)] if told else []
+
+
+def _trust_besides(words: str, common: Sequence[str]) -> str:
+    """What is said of the maps of a case besides what is said of all."""
+    return "; ".join(part for part in words.split("; ") if part not in common) or "nothing more"
 
 
 def _units(runs: Sequence[Run]) -> dict[str, str]:
@@ -210,7 +215,9 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64], titles: dict[str, str]
     here, pages = worklist.page(places, int(st.session_state.get("page_number", 1)), size)
     shown = table.loc[here]
     # The place of the table is above its controls, which decide what it shows.
-    place = st.container(height=TALLEST, border=False, key="worklist_place") if len(shown) > FEW else st.container()
+    common = _trust_of_all(table)
+    tall = TALLEST - (CAPTION if common else 0)
+    place = st.container(height=tall, border=False, key="worklist_place") if len(shown) > FEW else st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.session_state["page_number"] = min(int(st.session_state.get("page_number", 1)), pages)
         st.number_input(f"Page, of {pages}", 1, pages, key="page_number", width=150)
@@ -224,7 +231,8 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64], titles: dict[str, str]
             _open(shown.loc[named[chosen]])
         downloads.numbers("worklist", lambda: table.loc[places], "All of them (CSV)")
     with place:
-        _table(shown, _columns(table), titles)
+        besides = shown["trust"].map(lambda words: _trust_besides(str(words), common))
+        _table(shown.assign(trust=besides), _columns(table), titles)
 
 
 def _columns(table: pd.DataFrame) -> list[str]:
@@ -235,7 +243,6 @@ def _columns(table: pd.DataFrame) -> list[str]:
     none |= {name for name in ("energy", "rank_correlation", *first_measure.FIRST) if name in table
              and table[name].isna().all()}
     none |= {"run"} if table["run"].nunique() < 2 else set()
-    none |= {"trust"} if _trusted_alike(table) else set()
     order = [name for name in NAMES if name in table and name not in none]
     return order + [name for name in table if name.startswith("group_") and name not in NAMES]
 
