@@ -236,3 +236,21 @@ def test_every_word_of_the_search_must_occur_in_some_column(run: Run) -> None:
     assert found("missed MLO") == set(table["case"][(table["missed"] > 0) & (table["group_view"] == "MLO")])
     assert found("wrong ex006") == {"ex006"}
     assert found("malignant nowhere") == set()
+
+
+def test_a_model_of_one_class_raises_or_misses_an_alarm_and_mistakes_no_class() -> None:
+    nan = float("nan")
+    box = {"x0": nan, "y0": nan, "x1": nan, "y1": nan}
+    known = [("a", "anomaly", 0.9), ("b", "anomaly", 0.002), ("c", "normal", 0.02), ("d", "normal", 0.001)]
+    tables = SimpleNamespace(
+        path=Path("drawn"), plan={"judging": {"positive": "anomaly"}},
+        meta={"model": {"task": "anomaly", "classes": ["anomaly"], "operating_point": 0.0033}},
+        cases=pd.DataFrame([{"case": c, "label": x, "patient": c} for c, x, _ in known]),
+        truth=pd.DataFrame([{"case": c, "target": "t0", "label": x, **box} for c, x, _ in known]),
+        predictions=pd.DataFrame([{"case": c, "condition": "clean", "target": "anomaly", "label": "anomaly",
+                                   "score": s, **box} for c, _, s in known]),
+        scores=pd.DataFrame(columns=["case", "target", "method", "metric", "condition", "seed", "value"]))
+    table = worklist.worklist(tables)  # type: ignore[arg-type]
+    assert list(table["outcome"]) == ["right", "missed anomaly", "false anomaly alarm", "right"]
+    assert list(worklist.ordered(table)["case"])[:2] == ["b", "c"]
+    assert list(worklist.was_missed(table)) == [False, True, False, False]

@@ -90,7 +90,8 @@ def worklist(run: Run) -> pd.DataFrame:
         table["says"] = table["says"].where(~(table["score"] < operating_point(run)), below)
     if task in LABELLED:
         _count_classes(table, positive(run))
-    table.insert(4, "outcome", _classified(table, positive(run)) if task in LABELLED else
+    table.insert(4, "outcome", _alarmed(table, positive(run)) if task in ONE_CLASS else
+                 _classified(table, positive(run)) if task in LABELLED else
                  _outcomes(table, boxes, positive(run)) if task == "detection" else NOT_COUNTED)
     table["counted"] = BOXES if task == "detection" else CLASSES if task in LABELLED else ""
     groups = [name for name in run.cases.columns if name.startswith("group_")]
@@ -207,6 +208,11 @@ def _classified(table: pd.DataFrame, grave: str) -> list[str]:
     classes = np.select([~known, right], ["no reference", "right class"], "wrong class")
     kinds = np.where(table["missed"] > 0, f"missed {grave}", _alarms(table, grave))
     return [", ".join(part for part in pair if part) for pair in zip(classes, kinds, strict=True)]
+
+
+def _alarmed(table: pd.DataFrame, grave: str) -> list[str]:
+    """The outcomes of a model of one class, which has no class to mistake: "missed anomaly", "false anomaly alarm"."""
+    return [told.removeprefix("wrong class, ").replace("right class", "right") for told in _classified(table, grave)]
 
 
 def filtered(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
