@@ -1,14 +1,15 @@
 """Does filling up a rarer class with images that a GAN made help a classifier? Three trainings a seed, compared.
 
-    python examples/gan_augmentation.py --data ROOT             ROOT holds busi/: about half an hour on two cores
+    python examples/gan_augmentation.py --data ROOT             ROOT holds busi/: about three minutes on one core
     python examples/gan_augmentation.py --data ROOT --seeds 1 --epochs 2        to see it run
     (each training keeps its checkpoint below runs/gan-augmentation: the same command goes on where it was cut off)
 
 A small network learns malignant against other breast ultrasound images of BUSI: from the training images as they are,
 with malignant ones drawn as often as others, and with as many images of models/busi-dcgan added as are missing. All
 three see the same number of images. Prints the AUC on the val and test images that neither the network nor the GAN saw,
-the differences by paired bootstrap, and beside them whether the GAN copies its training images. Writes a sheet of made
-images, each over the training image that is nearest to it.
+the differences by paired bootstrap, and beside them whether the GAN copies its training images. Whose images are one
+patient's is not known in BUSI: the bootstrap draws groups of near copies. Writes a sheet of made images, each over the
+training image that is nearest to it.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ RECIPE = Recipe("gan-augmentation", "classification", "plain_cnn", {}, "busi", a
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images (n, 1, h, w) in [0, 1], whether each is malignant, and its patient."""
+    """Images (n, 1, h, w) in [0, 1], whether each is malignant, and the group of near copies that it is of."""
 
     images: Floats
     rare: NDArray[np.bool_]
-    patients: list[str]
+    groups: list[str]
 
 
 def split_of(model: Discriminator, data: Dataset, names: tuple[str, ...]) -> Split:
@@ -62,7 +63,7 @@ def split_of(model: Discriminator, data: Dataset, names: tuple[str, ...]) -> Spl
     parts = [(label, *prepared(model, data, names, label)) for label in data.classes]
     return Split(np.concatenate([images for _, images, _ in parts]),
                  np.concatenate([np.full(len(images), label == RARE) for label, images, _ in parts]),
-                 [patient for _, _, patients in parts for patient in patients])
+                 [group for _, _, groups in parts for group in groups])
 
 
 def examples_of(train: Split, arm: str, model: Discriminator, seed: int) -> list[Example]:
@@ -91,19 +92,19 @@ def scores_of(examples: Sequence[Example], test: Split, recipe: Recipe, work: Pa
 
 
 def compared(scores: Mapping[str, Array], test: Split) -> list[Estimate]:
-    """The AUC of each arm, and its difference from the training images as they are, by the same draws of patients."""
-    draws = Resampling.of(test.patients)
+    """The AUC of each arm, and its difference from the training images as they are, by the same draws of groups."""
+    draws = Resampling.of(test.groups)
 
     def area(arm: str) -> Statistic:
         return lambda weights: auc(scores[arm], test.rare, weights)
 
     found = []
     for arm in ARMS:
-        low, high = percentile(draws.run(test.patients, area(arm)))
-        whole = float(area(arm)(np.ones((1, len(test.patients))))[0])
+        low, high = percentile(draws.run(test.groups, area(arm)))
+        whole = float(area(arm)(np.ones((1, len(test.groups))))[0])
         found.append(Estimate(f"AUC, {arm}", whole, low, high))
     for arm, other in ((ARMS[1], ARMS[0]), (ARMS[2], ARMS[0]), (ARMS[2], ARMS[1])):
-        gap, _ = paired(f"difference in AUC, {arm} less {other}", less(area(arm), area(other)), test.patients, draws)
+        gap, _ = paired(f"difference in AUC, {arm} less {other}", less(area(arm), area(other)), test.groups, draws)
         found.append(gap)
     return found
 
@@ -143,7 +144,8 @@ def main(given: Sequence[str] | None = None) -> list[Estimate]:
             scores[arm] += scores_of(examples_of(train, arm, model, seed), test, recipe, place) / chosen.seeds
             print(f"trained: {arm}, seed {seed}", file=sys.stderr, flush=True)
     found = [*compared(scores, test), *copying(model, data, Sampling()).estimates]
-    print(f"{int(test.rare.sum())} malignant of {len(test.rare)} images of {len(set(test.patients))} patients")
+    print(f"{int(test.rare.sum())} malignant of {len(test.rare)} images of {len(set(test.groups))} groups of near "
+          "copies (patients are not known)")
     for one in found:
         limits = "" if one.low != one.low else f" ({one.low:.3f} to {one.high:.3f})"
         print(f"{one.value:7.3f}{limits}  {one.name}")

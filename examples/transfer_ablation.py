@@ -125,7 +125,9 @@ def rows(given: Given) -> list[Row]:
         moved = {key: shift(first[key], found[key], [case.patient for case in chosen]) for key in found}
         out.append(Row(name, weights, *measured(model, cases), moved))
         print(line_of(out[-1]), flush=True)
-    print(f"{len(cases)} test images of {len({case.patient for case in cases})} patients; maps of {len(chosen)}")
+    known = getattr(dataset, "people", "known") == "known"
+    print(f"{len(cases)} test images of {len({case.patient for case in cases})} "
+          f"{'patients' if known else 'groups of the split (patients are not known)'}; maps of {len(chosen)}")
     return out
 
 

@@ -35,6 +35,13 @@ def test_mini_mias_tells_its_warnings(data_root: Path) -> None:
     assert "SYNTHETIC" not in text
 
 
+def test_groups_of_copies_are_not_called_patients(data_root: Path) -> None:
+    text = str(describe(open_dataset("busi", root=data_root)))
+    assert "757 images of 573 groups (patients are not known)" in text
+    assert ["groups", "473", "51", "49", "573"] in [line.split() for line in text.splitlines()]
+    assert "\npatients" not in text
+
+
 def test_many_values_are_gathered(tmp_path: Path) -> None:
     names = [f"{i}.png" for i in range(20)]
     images(tmp_path, names)

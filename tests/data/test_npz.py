@@ -1,16 +1,15 @@
-"""MedNIST, MedMNIST and BUSI: drawn files with known content, the real ones read a second time, and faults."""
+"""MedNIST and MedMNIST: drawn files with known content, the real ones read a second time, and faults."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from xaimed.data import busi, medmnist, mednist, pneumoniamnist
-from xaimed.data.copies import copy_groups, difference_hash
+from xaimed.data import medmnist, mednist, pneumoniamnist
 from xaimed.data.dataset import DataRequest, open_dataset
 from xaimed.data.npz import planes, read_arrays
 from xaimed.errors import InputError, UnsafeFile
@@ -119,38 +118,3 @@ def test_real_pneumoniamnist(data_root: Path) -> None:
     assert any("same number" in text for text in found.warnings)
     other = medmnist.open(DataRequest("medmnist", data_root / "pneumoniamnist"))
     assert [row.label for row in other.rows] == [row.label for row in found.rows]
-
-
-# BUSI and near copies
-
-def test_hash_by_hand() -> None:
-    rising = np.tile(np.arange(0, 9, dtype=np.uint8), (8, 1))
-    assert difference_hash(rising) == 2**64 - 1
-    assert difference_hash(rising[:, ::-1].copy()) == 0
-    step = rising.copy()
-    step[0] = rising[0, ::-1]
-    assert difference_hash(step) == 2**56 - 1
-
-
-def test_copies_at_another_contrast_join_and_strangers_do_not() -> None:
-    smooth = [np.kron(RNG.integers(0, 256, (8, 9)), np.ones((8, 8))).astype(np.uint8) for _ in range(4)]
-    images = [smooth[0], smooth[1], (smooth[0] // 2 + 20).astype(np.uint8), smooth[2], smooth[1], smooth[3]]
-    assert copy_groups(images, 3) == [0, 1, 0, 3, 1, 5]
-
-
-def test_real_busi(data_root: Path) -> None:
-    found = busi.open(DataRequest("busi", data_root))
-    assert Counter(row.label for row in found.rows) == {"normal": 133, "benign": 437, "malignant": 210}
-    pixels = np.stack([case.image[0] for case in (found[i] for i in range(len(found)))])
-    small = pixels.reshape(-1, 32, 4, 32, 4).mean(axis=(2, 4)).reshape(len(pixels), -1)
-    small = (small - small.mean(axis=1, keepdims=True)) / small.std(axis=1, keepdims=True)
-    alike = np.argwhere(np.triu(small @ small.T / small.shape[1] > 0.985, 1))
-    assert len(alike) > 80, "copies by correlation, found without the hash"
-    apart = [(i, j) for i, j in alike if found.rows[i].split != found.rows[j].split]
-    assert len(apart) <= 0.03 * len(alike)
-    splits = defaultdict(set)
-    for row in found.rows:
-        splits[row.patient].add(row.split)
-    assert all(len(held) == 1 for held in splits.values())
-    assert max(Counter(row.patient for row in found.rows).values()) <= 6
-    assert any("near copies" in text for text in found.warnings)

@@ -96,3 +96,12 @@ def test_a_training_that_was_finished_is_not_done_again(study: ModuleType, tmp_p
     upside_down = [replace(one, label=1 - one.label) for one in examples]
     assert np.array_equal(study.scores_of(upside_down, test, recipe, tmp_path), first)
     assert not np.array_equal(study.scores_of(upside_down, test, recipe, tmp_path / "other"), first)
+
+
+def test_no_patients_are_claimed_for_busi(study: ModuleType, data_root: Path, tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    """No epoch: the table of three untrained networks, which are the same one, on the real images."""
+    found = study.main(["--data", str(data_root), "--seeds", "1", "--epochs", "0", "--work", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "34 malignant of 136 images of 100 groups of near copies (patients are not known)" in said
+    assert [one.value for one in found[3:6]] == [0, 0, 0]

@@ -19,8 +19,11 @@ def ask(run: Run) -> Reply:
 
     NOT ASSESSED where there is no case.
     """
-    if run.meta.get("model", {}).get("task") in PIXELS:
+    task = run.meta.get("model", {}).get("task")
+    if task in PIXELS:
         return Reply("not applicable", "The model answers in pixels: no image is positive or normal.")
+    if task == "discrimination":
+        return Reply("not applicable", "The model tells real images from made ones: no image is positive or normal.")
     if not len(run.cases):
         return Reply("NOT ASSESSED", "There is no case.")
     positive = str(run.plan.get("judging", {}).get("positive", "malignant"))

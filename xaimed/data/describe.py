@@ -6,20 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xaimed.data.dataset import CaseRow, Dataset, Selection
+from xaimed.data.dataset import CaseRow, Dataset, People, Selection
 from xaimed.data.split import manifest_digest
 
 ORDER = ("train", "val", "test")
 UNKNOWN = "not given"
 MOST_VALUES = 12
+GROUPS = {"unknown": "groups (patients are not known)", "one": "groups (all of one person, animal or tissue)"}
 
 
 @dataclass(frozen=True)
 class Description:
     """Counts of a dataset.
 
-    splits: the splits present, in order. patients: split -> patients. classes: label -> split -> cases.
-    groups: group -> value -> split -> cases. manifest: the digest of the split.
+    splits: the splits present, in order. patients: split -> patients, or what stands for them where people is not
+    "known". classes: label -> split -> cases. groups: group -> value -> split -> cases. manifest: the split's digest.
     """
 
     name: str
@@ -33,13 +34,15 @@ class Description:
     groups: Mapping[str, Mapping[str, Mapping[str, int]]]
     warnings: tuple[str, ...]
     manifest: str
+    people: People = "known"
 
     def __str__(self) -> str:
         """The description as text for a terminal."""
         kind = "SYNTHETIC" if self.synthetic else "real"
-        size = f"{self.cases} images of {sum(self.patients.values())} patients"
+        size = f"{self.cases} images of {sum(self.patients.values())} {GROUPS.get(self.people, 'patients')}"
         lines = [f"{self.name}: {self.title}", f"{self.task}, {kind}, {size}", ""]
-        totals = {"patients": self.patients, "images": _sum(self.classes, self.splits)}
+        units = "groups" if self.people in GROUPS else "patients"
+        totals = {units: self.patients, "images": _sum(self.classes, self.splits)}
         lines += _table("", self.splits, totals)
         lines += ["", *_table("class", self.splits, self.classes)]
         for group, values in self.groups.items():
@@ -61,7 +64,8 @@ def describe(dataset: Dataset | Selection) -> Description:
         patients={s: len({row.patient for row in rows if row.split == s}) for s in splits},
         classes=_counts(rows, [row.label or UNKNOWN for row in rows]),
         groups={name: _counts(rows, [row.groups.get(name, UNKNOWN) for row in rows]) for name in names},
-        warnings=dataset.warnings, manifest=manifest_digest(rows))
+        warnings=dataset.warnings, manifest=manifest_digest(rows),
+        people=getattr(dataset, "people", "known"))
 
 
 def _counts(rows: Sequence[CaseRow], values: Sequence[str]) -> dict[str, dict[str, int]]:
