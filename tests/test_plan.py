@@ -85,6 +85,7 @@ def test_each_task_has_its_plan(task: str, plan: str) -> None:
 
 @pytest.mark.parametrize(("task", "architecture", "plan"), [
     ("segmentation", "pyramid_lstm", "quick-segmentation-pyramid-lstm"),
+    ("detection", "five_block_crowd", "quick-detection-five-block-crowd"),
     ("segmentation", "u_net", "quick-segmentation"), ("classification", "pyramid_lstm", "quick-classification"),
 ])
 def test_a_network_with_dear_passes_has_a_plan_of_its_own(task: str, architecture: str, plan: str) -> None:

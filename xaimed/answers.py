@@ -11,6 +11,11 @@ from xaimed.types import Case, Floats, Mask, Prediction
 
 FOUND, REFERENCE = "found:", "reference:"
 PIXELS = ("segmentation", "generation", "registration")  # tasks whose answer is in pixels
+# Rows of scores that say of what the answer is made: a part of a sum, the rest of it, an edge of the box where a part
+# was found, a question of a tree. They are of one target of one case and are not pooled over cases.
+PART, REST, MATCH, QUESTION = "part ", "bias", "match ", "question "
+TOLD = (PART, MATCH, QUESTION)
+EDGES = ("x0", "y0", "x1", "y1")
 DECIDING = ("detection", "classification", "multilabel", "anomaly", "energy")  # tasks with an operating point
 
 

@@ -19,7 +19,7 @@ import xaimed
 from xaimed.adapters.model import Model
 from xaimed.adapters.reference import reference_mask
 from xaimed.adapters.replanned import with_preprocessing
-from xaimed.adapters.structure import structural
+from xaimed.adapters.structure import sides, structural
 from xaimed.answers import DECIDING
 from xaimed.attribution.method import Map, Method
 from xaimed.checks.asking import run_checks
@@ -204,6 +204,7 @@ def _study(audit: Audit, store: Store, case: Case, methods: Sequence[Method], cl
             entries += [(_entry(target, name, m.note, m.facts, prediction), scene.laid(m.values, name in additive))
                         for name, m in found.items() if name != "random_map"]
     scores += [*structural(audit.model, case, targets), *measured(case, prediction)]
+    prediction = replace(prediction, dense={**prediction.dense, **sides(audit.model, case, targets)})
     with clock("probes"):
         answers = _probed(audit, case, prediction, methods)
     store.add_case(case, replace(prediction, probed=answers.predictions), entries, [*scores, *answers.scores], curves)
@@ -374,7 +375,8 @@ def _meta(audit: Audit) -> dict[str, Any]:
             "name": cases.name, "title": cases.title, "split": cases.split, "synthetic": cases.synthetic,
             "cases": len(cases), "patients": len({row.patient for row in cases.rows}),
             "manifest": manifest_digest(cases.dataset.rows), "selection": manifest_digest(cases.rows),
-            "warnings": list(cases.warnings), "people": cases.people},
+            "warnings": list(cases.warnings), "people": cases.people,
+            **({"channels": list(cases.channels)} if cases.channels else {})},
         "xaimed": xaimed.__version__, "code": code_digest(),
         "methods": {method.name: settings_of(method) for method in methods_of(audit.plan)},
         "seeds": {"audit": audit.plan.seed}, "versions": versions(), "platform": platform.platform(terse=True),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from xaimed.answers import TOLD
 from xaimed.discordance import EARLIER, NEW, Discordant, Duel, discordant, lesion_differences
 from xaimed.drift import Drift, agreements, drifts
 from xaimed.errors import InputError
@@ -282,7 +283,8 @@ def _mean_of(values: Array) -> Callable[[Array], Array]:
 
 def _by_case(run: Run) -> pd.DataFrame:
     rows = run.scores[(run.scores["method"].fillna("") == "") & (run.scores["case"] != "")
-                      & (run.scores["condition"] == "clean")]
+                      & (run.scores["condition"] == "clean")
+                      & ~run.scores["metric"].astype(str).str.startswith(TOLD)]
     return rows.pivot_table(index="case", columns="metric", values="value", aggfunc="mean", sort=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from xaimed.adapters.discriminator import Discriminator, Making
 from xaimed.adapters.model import Model
 from xaimed.data.dataset import Dataset
-from xaimed.metrics.memorisation import LEAST, Images, memorisation, told_apart
+from xaimed.metrics.memorisation import LEAST, PAIRS, Images, memorisation, pairs, told_apart
 from xaimed.stats import Resampling, Results
 from xaimed.types import Floats
 
@@ -45,7 +45,8 @@ def copying(model: Model, dataset: Dataset, how: Sampling) -> Results:
     made = model.made(how.count, how.seed)
     found = memorisation(Images(made, known, held, patients), draws)
     auc = told_apart(model.logits(made), model.logits(held), patients, draws)
-    return Results((*found.estimates, auc), found.curves)
+    names = [row.case for row in dataset.rows if row.split == "train" and label in ("", row.label)]
+    return Results((*found.estimates, auc), {**found.curves, PAIRS: pairs(made, known, names)})
 
 
 def prepared(model: Model, dataset: Dataset, splits: tuple[str, ...], label: str) -> tuple[Floats, list[str]]:

@@ -1,16 +1,27 @@
-"""Which methods of a plan cannot explain a model: no feature map, no evidence of its own, no gradient."""
+"""Which methods of a plan cannot explain a model (no feature map, no gradient), and which one it brings itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xaimed.adapters.model import Model
 from xaimed.attribution.method import Method
+from xaimed.attribution.own_evidence import OwnEvidence
 from xaimed.audit import explained_cases, methods_of
 from xaimed.data.dataset import Selection
 from xaimed.errors import ModelError, TargetError
+from xaimed.patches import gives_evidence
 from xaimed.plan import Plan
 from xaimed.scene import Scene
+
+
+def offered(model: Model, plan: Plan) -> Plan:
+    """The plan with the network's own evidence among its methods, where the network gives such a map."""
+    name, methods = OwnEvidence.name, plan.explaining.methods
+    if not methods or name in methods or not gives_evidence(model.network):
+        return plan
+    return replace(plan, explaining=replace(plan.explaining, methods=(name, *methods)))
 
 
 def refused(model: Model, cases: Selection, plan: Plan) -> dict[str, str]:

@@ -203,13 +203,13 @@ def test_a_value_of_another_kind_is_named(saved: Path, key: str, value: object) 
 
 def test_weights_that_do_not_fit_are_refused(state: dict[str, Tensor]) -> None:
     wide = dataclasses.replace(SMALL, arguments={"anchors": [64]}, state=state)
-    with pytest.raises(ModelError, match=r"weights do not fit 'five_block_rcnn': size mismatch for rpn") as error:
+    with pytest.raises(ModelError, match=r"fit 'five_block_rcnn': 4 of another size: rpn.*\(3, 256,") as error:
         network_of(wide)
     assert "\n" not in str(error.value)
     less = dataclasses.replace(SMALL, state={key: value for key, value in state.items() if "cls_score" not in key})
-    with pytest.raises(ModelError, match="Missing key"):
+    with pytest.raises(ModelError, match="missing: "):
         network_of(less)
-    with pytest.raises(ModelError, match="Missing key") as error:
+    with pytest.raises(ModelError, match="missing: ") as error:
         network_of(dataclasses.replace(SMALL, state={}))
     assert len(str(error.value)) < 400
 

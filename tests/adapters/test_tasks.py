@@ -174,6 +174,8 @@ def test_the_gradient_of_an_anomaly_score_is_twice_the_residual() -> None:
     assert torch.allclose(gradient(part)[0, 2:10, 4:8], 2 * (image - 0.25)[0, 2:10, 4:8], atol=1e-6)
     assert float(gradient(part).abs().sum()) == pytest.approx(float(gradient(part)[0, 2:10, 4:8].abs().sum()))
     assert model.predict([one])[0].scores["anomaly"] == pytest.approx(float((image - 0.25).square().mean()), abs=1e-6)
+    rebuilt = model.predict([one])[0].dense["rebuilt"]
+    assert rebuilt == pytest.approx(np.full_like(rebuilt, 0.25), abs=1e-6)
     with pytest.raises(TargetError, match="expected anomaly or anomaly:x0,y0,x1,y1"):
         model.scenes(one, ["anomaly:1,2"])
 

@@ -101,5 +101,5 @@ def test_the_gradient_runs_through_the_unrolled_steps_to_both_modalities() -> No
 def test_other_modalities_and_arguments_are_refused() -> None:
     with pytest.raises(ModelError, match=r"expected \(B, 2, 2, 2\)"):
         small()(torch.zeros(1, 1, 2, 2))
-    with pytest.raises(ModelError, match="one step or more"):
+    with pytest.raises(ModelError, match="1 to 1000 steps"):
         build(steps=0)

@@ -236,6 +236,7 @@ def test_case_mix() -> None:
     asked(CASE_MIX, run_of(cases(20)), "concern", "fewer than 30")
     asked(CASE_MIX, run_of(cases(80, label=["malignant", None] * 40)), "concern",
           "40 images without a label are not judged")
+    asked(CASE_MIX, run_of(cases(20), task="discrimination"), "not applicable", "real images from made ones")
 
 
 def cell(group: str, value: float, half: float = 0.05) -> Estimate:

@@ -121,3 +121,34 @@ def test_a_default_method_that_cannot_explain_the_model_is_left_out(
                                                              "kernel_shap"}
     assert main([*common, "--methods", "grad_cam,kernel_shap"]) == 2
     assert "no layer gives a feature map" in capsys.readouterr().err
+
+
+def test_a_slice_of_a_volume_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(folder("models") / "mednist-lenet" / "model.pt")
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 64, 64)).astype(np.uint8)
+    pages = [Image.fromarray(page) for page in pixels]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    ask = ["--methods", "saliency", "--out", str(tmp_path / "out")]
+    assert main(["explain", model, str(tmp_path / "scan.tif"), *ask]) == 0
+    assert main(["explain", model, str(tmp_path / "scan.tif"), "--slice", "4", *ask]) == 0
+    names = sorted(path.stem for path in (tmp_path / "out").glob("*.png"))
+    assert [name[-3:] for name in names] == ["002", "004"]
+    capsys.readouterr()
+    assert main(["explain", model, str(tmp_path / "scan.tif"), "--slice", "5", *ask]) == 2
+    assert "slice 5 of a volume of 5; expected 0 to 4" in capsys.readouterr().err
+    pages[0].save(tmp_path / "one.png")
+    assert main(["explain", model, str(tmp_path / "one.png"), "--slice", "0", *ask]) == 2
+    assert "one image, and --slice 0 was given" in capsys.readouterr().err
+
+
+def test_nifti_is_explained_alone_and_in_a_folder(tmp_path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    values = np.random.default_rng(0).integers(0, 255, (64, 64, 6)).astype(np.int16)
+    (tmp_path / "in").mkdir()
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "in" / "scan.nii.gz")
+    model = str(folder("models") / "mednist-lenet" / "model.pt")
+    for number, place in enumerate((tmp_path / "in" / "scan.nii.gz", tmp_path / "in")):
+        out = tmp_path / f"out{number}"
+        assert main(["explain", model, str(place), "--methods", "saliency", "--out", str(out)]) == 0
+        maps = np.load(next(out.glob("*-003.npz")))
+        assert maps[next(name for name in maps.files if name != "about")].shape == (64, 64)

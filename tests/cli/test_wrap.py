@@ -108,7 +108,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path, state: dict[str, Tens
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    (["--architecture", "torchvision/squeezenet1_2"], "did you mean 'torchvision/squeezenet1_1'"),
+    (["--architecture", "torchvision/squeezenet1_2"], "or 'torchvision/squeezenet1_1'"),
     (["--architecture", "torchvsion/resnet18"], "did you mean 'torchvision'"),
     (["--classes", ""], "task 'classification' without classes"),
     (["--classes", "a,a"], "expected each name once"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from xaimed.data import bccd, bccd_tiles
+from xaimed.data.copies import likeness
 from xaimed.data.dataset import DataRequest
 from xaimed.errors import InputError, NotFound
 
@@ -37,6 +41,14 @@ def test_boxes_and_those_without_area(tmp_path: Path) -> None:
     data = bccd.open(DataRequest("bccd", drawn(tmp_path, (("WBC", 101, 201, 140, 260), ("RBC", 9, 9, 9, 9)))))
     assert [(box.label, *box.edges) for box in data[0].boxes] == [("WBC", 100, 200, 140, 260)]
     assert data.warnings[-1] == "1 boxes without area are left out"
+    assert [row.label for row in data.rows] == ["WBC"]
+
+
+@pytest.mark.parametrize(("labels", "rarest"), [(("RBC", "Platelets", "WBC"), "Platelets"), (("WBC", "RBC"), "WBC"),
+                                                (("RBC",), "RBC"), ((), None)])
+def test_an_image_is_labelled_by_its_rarest_cell(tmp_path: Path, labels: tuple[str, ...], rarest: str | None) -> None:
+    boxes = tuple((label, 101, 201, 140, 260) for label in labels)
+    assert bccd.open(DataRequest("bccd", drawn(tmp_path, boxes))).rows[0].label == rarest
 
 
 def test_a_tile_is_centred_on_its_cell(tmp_path: Path) -> None:
@@ -66,13 +78,57 @@ def test_faults(tmp_path: Path) -> None:
         bccd.open(DataRequest("bccd", tmp_path / "none"))
 
 
+def test_a_repeated_field_is_left_out_of_the_later_split(tmp_path: Path) -> None:
+    folder = drawn(tmp_path, (("WBC", 101, 201, 140, 260),))
+    late, early = "BloodImage_00391", "BloodImage_00386"
+    for name in (late, early):
+        shutil.copy(folder / "JPEGImages" / "B_1.jpg", folder / "JPEGImages" / f"{name}.jpg")
+        shutil.copy(folder / "Annotations" / "B_1.xml", folder / "Annotations" / f"{name}.xml")
+    lists = folder / "ImageSets" / "Main"
+    for val, test, kept, left in ((early, late, {"B-1", "BloodImage-00386"}, True),
+                                  (late, early, {"B-1", "BloodImage-00386", "BloodImage-00391"}, False),
+                                  ("", late, {"B-1", "BloodImage-00391"}, False)):
+        (lists / "val.txt").write_text(val)
+        (lists / "test.txt").write_text(test)
+        data = bccd.open(DataRequest("bccd", folder))
+        assert {row.case for row in data.rows} == kept
+        assert any("1 images of val and test are left out" in text for text in data.warnings) == left
+
+
+def greys(smears: Iterable[bccd.Smear]) -> list[NDArray[np.uint8]]:
+    return [np.asarray(Image.open(smear.path).convert("L")) for smear in smears]
+
+
+def test_what_is_left_out_shows_the_same_cells(data_root: Path) -> None:
+    smears = {smear.path.stem: smear for smear in bccd.read_smears(DataRequest("bccd", data_root)).items}
+    late, early = ([smears[name] for name in names] for names in (bccd.COPIES, bccd.COPIES.values()))
+    assert all(bccd.SPLITS.index(a.split) > bccd.SPLITS.index(b.split) for a, b in zip(late, early, strict=True))
+    found = likeness(greys(late), greys(early), bccd.SHARE)
+    assert np.diagonal(found).min() > 0.75
+    assert np.median(found) < 0.5 < bccd.ALIKE
+
+
+@pytest.mark.slow
+def test_nothing_else_is_found(data_root: Path) -> None:
+    smears = bccd.read_smears(DataRequest("bccd", data_root)).items
+    images, found = greys(smears), set()
+    place = np.array([bccd.SPLITS.index(smear.split) for smear in smears])
+    for split in (1, 2):
+        own, before = np.flatnonzero(place == split), np.flatnonzero(place < split)
+        alike = likeness([images[i] for i in own], [images[i] for i in before], bccd.SHARE).max(axis=1)
+        found |= {smears[i].path.stem for i, value in zip(own, alike, strict=True) if value > bccd.ALIKE}
+        assert not ((alike > 0.61) & (alike < 0.76)).any(), "no doubtful one"
+    assert found == set(bccd.COPIES)
+
+
 def test_real_set(data_root: Path) -> None:
     data = bccd.open(DataRequest("bccd", data_root))
     folder = data_root / "bccd"
-    for split, count in (("train", 205), ("val", 87), ("test", 72)):
+    for split, count in (("train", 205), ("val", 79), ("test", 61)):
         listed = (folder / "ImageSets" / "Main" / f"{split}.txt").read_text().split()
-        assert [row.case for row in data.rows if row.split == split] == [name.replace("_", "-") for name in listed]
-        assert len(listed) == count
+        assert [row.case for row in data.rows if row.split == split] == [
+            name.replace("_", "-") for name in listed if name not in bccd.COPIES]
+        assert len([row for row in data.rows if row.split == split]) == count
     case = data[7]
     root = ET.parse(folder / "Annotations" / f"{case.id.replace('-', '_')}.xml").getroot()
     seen = [(item.findtext("name"), int(item.findtext("bndbox/xmin") or 0) - 1, int(item.findtext("bndbox/ymax") or 0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,10 +18,13 @@ from xaimed.metrics.memorisation import (
     between,
     memorisation,
     nearest,
+    pairs,
     standardised,
     told_apart,
 )
-from xaimed.stats import Resampling
+from xaimed.report.blocks import Gallery
+from xaimed.report.sections.memorisation import section
+from xaimed.stats import Resampling, Results
 from xaimed.types import Floats
 
 DRAWS = Resampling.of([f"p{i}" for i in range(20)], 400)
@@ -111,3 +116,32 @@ def test_what_it_refuses() -> None:
         memorisation(images(drawn(3, 0)), DRAWS)
     with pytest.raises(InputError, match="expected one size"):
         memorisation(images(drawn(9, 0)[..., :8]), DRAWS)
+
+
+def test_the_pairs_that_are_shown_go_from_the_nearest_to_the_farthest() -> None:
+    source, draw = drawn(20, 1), np.random.default_rng(0)
+    made = np.concatenate([source[[3]][..., ::-1], source[[7]] + draw.normal(0, 0.05, (1, 1, 12, 12)),
+                           draw.random((1, 1, 12, 12))]).astype(np.float32)
+    found = pairs(made, source, [f"t{i}" for i in range(20)], 3)
+    assert found["side"] == [12, 12]
+    assert found["distance"] == sorted(found["distance"])
+    assert found["distance"] == pytest.approx(between(made, source).min(axis=1).tolist())
+    assert found["mirrored"][:2] == [1, 0]
+    assert [name for name in found if name.startswith("training ")][:2] == ["training 0 t3", "training 1 t7"]
+    # The mirror image of the training image is shown where that is what lies near.
+    assert found["training 0 t3"] == pytest.approx(found["made 0"], abs=1e-3)
+    assert found["training 1 t7"] == pytest.approx(source[7].ravel().tolist(), abs=1e-3)
+    assert len(pairs(made[:2], source, [""] * 20, 5)["distance"]) == 2
+
+
+def test_the_report_shows_them_over_one_another() -> None:
+    curves = {"memorisation": {"quantile": [0.0, 1.0], "made to training": [0.1, 0.9]},
+              "memorisation pairs": pairs(drawn(9, 3), drawn(20, 1), [f"t{i}" for i in range(20)])}
+    run = cast(Any, SimpleNamespace(results=Results((), curves)))
+    gallery = section(run)[-1]
+    assert isinstance(gallery, Gallery)
+    assert gallery.columns == 5
+    assert all(panel.title.startswith("Made, distance ") for panel in gallery.panels[:5])
+    assert all(panel.title.startswith("t") for panel in gallery.panels[5:])
+    del curves["memorisation pairs"]
+    assert not isinstance(section(run)[-1], Gallery)

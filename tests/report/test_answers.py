@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from xaimed.report.answers import answer_gallery, answer_words
-from xaimed.report.blocks import Panel
+from xaimed.mapfile import MapEntry
+from xaimed.report.answers import answer_gallery, answer_words, explained_words, plane_blocks, whole_panels
+from xaimed.report.blocks import Gallery, Panel, Text
 from xaimed.report.panels import View
 from xaimed.types import Floats
 from xaimed.viz.warp import gridded, moved
@@ -20,8 +21,8 @@ from xaimed.viz.warp import gridded, moved
 SIDE = 30
 
 
-def view(image: Floats, planes: dict[str, Floats]) -> View:
-    run = SimpleNamespace(planes=lambda case: planes)
+def view(image: Floats, planes: dict[str, Floats], channels: tuple[str, ...] = ()) -> View:
+    run = SimpleNamespace(planes=lambda case: planes, meta={"data": {"channels": list(channels)}})
     return View(cast(Any, run), "c0", image, (0, 0, SIDE, SIDE))
 
 
@@ -100,3 +101,50 @@ def test_other_tasks_and_runs_without_planes_have_none() -> None:
 def test_in_words(task: str, values: dict[str, float], words: str) -> None:
     scores = {("", "", name): value for name, value in values.items()} | {("m", "grad_cam", "SSIM"): 0.1}
     assert words in answer_words(scores, task, spaced=True)
+
+
+def test_the_moving_and_the_fixed_image_have_their_own_maps_and_the_point() -> None:
+    image, planes = shifted()
+    spot = image[1] / image[1].sum()
+    planes |= {"found:moving": 3 * spot, "found:fixed": spot}
+    text, gallery = plane_blocks(view(0 * image, planes), "shift:9,12", "registration")
+    assert isinstance(text, Text)
+    assert isinstance(gallery, Gallery)
+    assert "lie on the fixed one" in text.text
+    assert [panel.title for panel in gallery.panels] == ["On the moving image: 0.750", "On the fixed image: 0.250"]
+    places = []
+    for panel in gallery.panels:
+        drawn = np.asarray(Image.open(io.BytesIO(panel.picture.data)).convert("RGB"))
+        rows, columns = np.nonzero(drawn.min(axis=2) > 200)
+        places.append((columns.mean() * SIDE / drawn.shape[1], rows.mean() * SIDE / drawn.shape[0]))
+    # The partner of the point lies three pixels further right and one higher in the moving image.
+    assert places[1] == pytest.approx((9, 12), abs=0.2)
+    assert np.subtract(*places) == pytest.approx((3, -1), abs=0.2)
+
+
+def test_maps_of_two_modalities_are_said_to_be_sums_and_both_are_shown() -> None:
+    image, _ = shifted()
+    pair = view(image, {}, ("faint", "enhanced"))
+    (text,) = plane_blocks(pair, "mass", "classification")
+    assert isinstance(text, Text)
+    assert text.text == "Each map is a sum over faint and enhanced; it lies on faint."
+    first, second = whole_panels(pair, "classification")
+    assert (first.title, second.title) == ("Faint", "Enhanced")
+    assert not np.array_equal(pixels(first), pixels(second))
+    assert plane_blocks(view(image, {}), "mass", "classification") == []
+    assert whole_panels(view(image, {}), "classification") == []
+
+
+def test_what_an_autoencoder_gives_back_stands_beside_the_image() -> None:
+    image = np.zeros((1, SIDE, SIDE), np.float32)
+    shown, rebuilt = whole_panels(view(image, {"found:rebuilt": image[0] + 1, "found:error": image[0]}), "anomaly")
+    assert (shown.title, rebuilt.title) == ("Image", "Rebuilt")
+    assert pixels(shown).max() == 0
+    assert pixels(rebuilt).min() == 255
+    assert whole_panels(view(image, {"found:error": image[0]}), "anomaly") == []
+
+
+def test_what_was_explained_in_words() -> None:
+    assert explained_words(MapEntry("shift:69,81", "rise", label="shift")) == "Target: displacement at x 69, y 81"
+    assert explained_words(MapEntry("d0", "rise", label="malignant", score=0.912)) == (
+        "Target d0: Malignant, score 0.912")

@@ -68,12 +68,12 @@ def test_the_parts_of_a_network_have_a_section_of_their_own(tmp_path: Path) -> N
 
     drawn_case = example.draw(0)
     case = Case("ex000", drawn_case.case.image, patient="p", split="test")
-    names = ("sweep z+", "sweep sum", "loss at scale 0", "Dice")
+    names = ("sweep z+", "sweep sum", "difference at scale 0", "Dice")
     results = Results(tuple(Estimate(name, 0.5, 0.4, 0.6, unit="case") for name in names), {})
     with Store.create(tmp_path / "run", example.PLAN, example.meta([drawn_case], 0)) as store:
         store.add_case(case, Prediction("ex000"), (), [Score("ex000", "x", "", "sweep z+", 0.5)])
         run = store.finish(results, ())
-    assert [e.name for e in members(run, "structure")] == ["sweep z+", "sweep sum", "loss at scale 0"]
+    assert [e.name for e in members(run, "structure")] == ["sweep z+", "sweep sum", "difference at scale 0"]
     assert [e.name for e in members(run, "performance")] == ["Dice"]
     text = repr(section(run))
     assert "sum" in text

@@ -45,6 +45,20 @@ def test_layer_baseline_parameters_and_seed_are_told() -> None:
     assert recipes(run_of([]), []) == ""
 
 
+@pytest.mark.parametrize(("task", "words"), [
+    ("anomaly", "Residual (own evidence): as set by default. The explained score, and that of a baseline, is the"),
+    ("anomaly", "is the squared error summed over the tissue, 199.3 for this image. Seed 7."),
+    ("energy", "the free energy in nats, 199.3 for this image"), ("classification", "is the logit, 199.3 for"),
+    ("a task of tomorrow", "Own evidence: as set by default. Seed 7.")])
+def test_the_unit_of_the_score_of_a_baseline_is_told(task: str, words: str) -> None:
+    run = run_of([])
+    run.meta = {"model": {"task": task}}
+    facts = {"f_baseline": 132.8, "f_input": 199.3}
+    entries = [MapEntry("t", "kernel_shap", facts=facts), MapEntry("t", "own_evidence")]
+    assert words in recipes(run, entries)
+    assert "explained score" not in recipes(run, entries[1:])
+
+
 def test_what_deleting_leaves_is_read_from_the_stored_curves() -> None:
     fractions = (0.0, 0.0625, 0.25, 0.5625, 1.0)
     curves = [KeptCurve("c", "d0", "grad_cam", "deletion[blur]", fractions, (1.0, 1.0, 0.82, 0.71, 0.0)),

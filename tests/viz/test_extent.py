@@ -52,3 +52,10 @@ def test_the_number_itself_is_seen_wherever_it_lies() -> None:
     assert shown[0] < -3.0
     assert extent.window([row(math.nan, math.nan, math.nan)]) is None
     assert np.isfinite(extent.heights(row(0.3, math.nan, math.nan))).sum() == 1
+
+
+def test_the_words_on_many_cut_intervals_leave_the_figure_its_room() -> None:
+    names = ("grad_cam", "gradient_shap", "integrated_gradients", "kernel_shap", "own_evidence", "occlusion")
+    figure = figures.axis_figure_of(pd.DataFrame([row(0.3, -3.66, 4.23, name) for name in names]))
+    figures.svg(figure)
+    assert figure.axes[0].get_position().width > 0.3

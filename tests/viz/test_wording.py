@@ -80,3 +80,5 @@ def test_score_table_has_a_column_a_method_and_the_stored_values(example_run: Pa
     assert table.loc["insertion_auc[blur]", "gradient shap"] == row["value"].item()
     assert math.isnan(table.loc["completeness", "grad cam"]), "not applicable stays visible as a gap"
     assert wording.score_table(scores, "ex000", "none").empty
+    told = scores[(scores["case"] == "ex000") & (scores["target"] == "d0")].assign(method="", metric="part contrast")
+    assert wording.score_table(told, "ex000", "d0").empty, "a part of the model's answer is no measure of a map"

@@ -24,12 +24,19 @@ class Autoencoder(WholeImage):
     inward = True
 
     def prediction(self, seen: Seen) -> Prediction:
-        """The mean squared error over the tissue, for the class "anomaly" or the only class, and its map, "error"."""
+        """The mean squared error over the tissue, for the class "anomaly" or the only class, with planes of it.
+
+        "error" is its map, as the network sees the image; "rebuilt" (of several channels "rebuilt 0" and so on) the
+        image that it gives back, in grey values from 0 to 1.
+        """
         region = self._region(seen, None)
         total = self._error(seen.image, seen.output, region)
         mean = float(total / (region.sum() * seen.image.shape[1]).clamp(min=1))
         error = (self.normalised(seen.image) - seen.output).square().mean(dim=1)[0]
-        return Prediction(seen.case.id, scores={self._label: min(1.0, mean)}, dense=dense(seen, {"error": error}))
+        back = (seen.output * self._deviation + self._mean).clamp(0, 1)[0]
+        planes = {f"rebuilt{f' {i}' if len(back) > 1 else ''}": plane for i, plane in enumerate(back)}
+        return Prediction(seen.case.id, scores={self._label: min(1.0, mean)},
+                          dense=dense(seen, {"error": error, **planes}))
 
     @property
     def _label(self) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from xaimed.adapters.reference import centre_in, reference_mask
 from xaimed.adapters.roi import SAME_PLACE, Features, Proposed, TwoStage, each_log_odds, scaled
 from xaimed.adapters.whole import outward
 from xaimed.adapters.window import Reach, Window, reach_of, window_round
-from xaimed.errors import TargetError
+from xaimed.errors import TargetError, near
 from xaimed.hooks import versions
 from xaimed.imaging.geometry import Lay, inverse, map_boxes, map_shares, map_values
 from xaimed.imaging.preprocessing import Prepared, prepare_planes, preprocessing_of
@@ -334,8 +333,7 @@ def _no_box(name: str, case: str, boxes: Sequence[str], others: Sequence[str]) -
     every = [*boxes, *others]
     every += [BoxName(kind, one, side).renamed(one) for one in every
               for kind, side in (*(("edge", side) for side in range(4)), ("objectness", 0))]
-    near = get_close_matches(name, every, n=2, cutoff=0.5)
-    shown = {*near, *others, *boxes[:SHOWN]}
+    shown = {*near(name, every), *others, *boxes[:SHOWN]}
     rest = len(boxes) - len(shown.intersection(boxes))
     more = f" and {rest} boxes more to {boxes[-1]}" if rest else ""
     return TargetError(f"{no_target(name, shown, f'case {case}: ')}{more}, an edge of one (d0:x0, d0:y0, d0:x1, d0:y1) "

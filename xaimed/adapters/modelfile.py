@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
@@ -15,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xaimed.errors import ModelError, NotFound, UnsafeFile
+from xaimed.adapters.archive import check_tensors, load_tensors
+from xaimed.adapters.building import check_arguments, fitted
+from xaimed.adapters.factory import PREFIX, build_by_factory
+from xaimed.errors import ModelError, unknown
 
 FORMAT = "xaimed-model/1"
 AGAIN = "write the file again with xaimed.adapters.modelfile.write_model"
-LIMIT = 4 * 1024**3
 Table = Mapping[str, Any]
 
 
@@ -92,29 +92,12 @@ def _check_kinds(path: Path, content: Table) -> None:
         if key in content and not isinstance(content[key], kind):
             names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
             raise ModelError(f"{path.name}: {key} is {type(content[key]).__name__}; expected {names}: {AGAIN}")
-    strange = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
+    strange = [name for name, value in content["state_dict"].items()
+               if not isinstance(value, Tensor) or not isinstance(name, str)]
     if strange:
-        raise ModelError(f"{path.name}: state_dict holds {strange[0]!r}, which is no tensor; expected tensors alone: "
-                         f"{AGAIN}")
-
-
-def load_tensors(path: Path, old: bool = False) -> object:
-    """What torch.save wrote: tensors and plain values, never an object with code (weights_only=True, no fallback).
-
-    old: accept files from before torch 1.6, which are no archives, too. Raises NotFound, UnsafeFile, ModelError.
-    """
-    if not path.is_file():
-        raise NotFound(f"no model file at {path}; expected a model.pt: 'xaimed list models' names those that are here")
-    if path.stat().st_size > LIMIT or not (old or zipfile.is_zipfile(path)):
-        raise ModelError(f"{path.name} is no model file: expected a zip archive of torch.save of at most "
-                         f"{LIMIT // 1024**3} GiB; a file of an old or foreign kind may hold code and is not read")
-    try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except pickle.UnpicklingError as error:
-        raise UnsafeFile(f"{path.name} holds objects that run code when they are read, and was not read; "
-                         "expected tensors and plain values: ask its maker for the weights alone") from error
-    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path.name} is damaged or no torch file; expected a model.pt: copy it again") from error
+        raise ModelError(f"{path.name}: state_dict holds {strange[0]!r}, which is no tensor with a name; expected "
+                         f"tensors alone: {AGAIN}")
+    check_tensors(path.name, content["state_dict"])
 
 
 def write_model(path: Path, file: ModelFile, half: bool = True) -> None:
@@ -145,15 +128,14 @@ def _halved(value: Tensor) -> Tensor:
 
 
 def network_of(file: ModelFile) -> nn.Module:
-    """The network in eval mode with its weights in single precision. Raises ModelError where they do not fit."""
-    network = built(file.architecture, file.arguments)
+    """The network in eval mode with its weights in single precision.
+
+    Raises ModelError where they do not fit, and before memory is taken that they do not justify.
+    """
+    check_arguments(file.arguments)
     state = {key: value.float() if value.dtype == torch.float16 else value for key, value in file.state.items()}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise ModelError(f"weights do not fit {file.architecture!r}: {first[:200]}; expected those that were "
-                         f"trained with the arguments {dict(file.arguments)}") from error
+    network = fitted(lambda: built(file.architecture, file.arguments), state, repr(file.architecture),
+                     once=file.architecture.startswith(PREFIX))
     network.eval()
     return network
 
@@ -163,12 +145,16 @@ def built(architecture: str, arguments: Table) -> nn.Module:
 
     Raises NotFound with the nearest names, ModelError for arguments that it does not have.
     """
-    from xaimed.adapters.factory import PREFIX, build_by_factory
-    from xaimed.registry import load
+    from xaimed.registry import load, names
 
     if architecture.startswith(PREFIX):
         return build_by_factory(architecture.removeprefix(PREFIX), arguments)
     named = {"model": architecture} if "/" in architecture else {}
+    if not named and architecture.replace("-", "_") not in names("architectures"):
+        from xaimed.architectures.zoo import names as foreign
+
+        raise unknown("architecture", architecture, [name for name in names("architectures") if name != "zoo"],
+                      foreign())
     module = load("architectures", "zoo" if named else architecture)
     try:
         return module.build(**named, **arguments)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What the parts of a segmenter say of its answer: the sweeps that add up to it, the scales at which a critic sees it.
+"""What the parts of a network say of its answer: what adds up to it, and the scales at which a critic sees it.
 
 Rows of scores without a method; they belong to the model and not to a map.
 """
@@ -11,12 +11,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from xaimed.adapters.classifier import Classifier
 from xaimed.adapters.model import Model
+from xaimed.adapters.parts import by_part
+from xaimed.adapters.registration import Registration
 from xaimed.adapters.segmenter import Segmenter
 from xaimed.adapters.whole import Seen
 from xaimed.hooks import frozen
 from xaimed.targets import Target
-from xaimed.types import Case, Score
+from xaimed.types import Case, Floats, Score
 
 SWEEPS = ("z+", "z-", "y+", "y-", "x+", "x-")
 
@@ -48,12 +51,30 @@ class Criticised(Protocol):
 
 
 def structural(model: Model, case: Case, targets: Sequence[Target]) -> list[Score]:
-    """The rows of a case: of each target by sweep, and of the whole answer by scale; none where there are no parts."""
-    if not isinstance(model, Segmenter):
+    """The rows of a case: of each target by part or sweep, of the whole answer by scale; none where there are none."""
+    if not isinstance(model, Segmenter | Classifier):
         return []
     seen = model.see(case)
     with frozen(model.network):
+        if isinstance(model, Classifier):
+            return by_part(model, seen, targets)
         return [*_by_sweep(model, seen, targets), *_by_scale(model, seen)]
+
+
+def sides(model: Model, case: Case, targets: Sequence[Target]) -> dict[str, Floats]:
+    """"moving" and "fixed": float32 (H, W), |gradient x input| of the first target on each image of a pair.
+
+    Summed over the slices of a slab; the sums of both are as the plane shares. Nothing for another task.
+    """
+    if not isinstance(model, Registration) or not targets:
+        return {}
+    scene = model.scenes(case, targets[:1])[0]
+    with frozen(model.network), torch.enable_grad():
+        image = scene.image.detach().clone().requires_grad_()
+        gradient, = torch.autograd.grad(scene.score(image).sum(), image)
+    sizes = (gradient * scene.image).abs()[0].chunk(2)
+    return {name: scene.laid(part.sum(dim=0).float().cpu().numpy(), additive=True)
+            for name, part in zip(("moving", "fixed"), sizes, strict=True)}
 
 
 def _by_sweep(model: Segmenter, seen: Seen, targets: Sequence[Target]) -> list[Score]:
@@ -73,9 +94,11 @@ def _by_sweep(model: Segmenter, seen: Seen, targets: Sequence[Target]) -> list[S
 
 
 def _by_scale(model: Segmenter, seen: Seen) -> list[Score]:
-    """At each scale of the critic its share of the loss, and of the loss's slope over the found masks.
+    """At each scale of the critic its loss by that of an empty mask, and its share of the slope over the found masks.
 
-    The slope is what moved the segmentor in training: the sum over pixels and classes of |d loss / d probability|.
+    Losses of two scales cannot be compared, nor their shares: they follow the size of the critic's features. By the
+    loss of the empty mask at the same scale that size cancels; NaN where the reference is empty itself. The slope, the
+    sum over pixels and classes of |d loss / d probability|, is what moved the segmentor in training.
     """
     if not isinstance(model.network, Criticised) or not seen.case.segments:
         return []
@@ -85,7 +108,9 @@ def _by_scale(model: Segmenter, seen: Seen) -> list[Score]:
     with torch.enable_grad():
         found = found.detach().requires_grad_()
         losses = network.scales(images, found, truth)[0]
-        slopes = [torch.autograd.grad(loss, found, retain_graph=True)[0].abs().sum() for loss in losses]
-    return [Score(seen.case.id, "critic", "", f"{word} at scale {scale}", float(value / torch.stack(parts).sum()))
-            for word, parts in (("loss", list(losses.detach())), ("slope", slopes))
-            for scale, value in enumerate(parts) if float(torch.stack(parts).sum()) > 0]
+        slopes = torch.stack([torch.autograd.grad(loss, found, retain_graph=True)[0].abs().sum() for loss in losses])
+    with torch.no_grad():
+        empty = network.scales(images, torch.zeros_like(found), truth)[0]
+    values = {"difference": torch.where(empty > 0, losses.detach() / empty, torch.nan), "slope": slopes / slopes.sum()}
+    return [Score(seen.case.id, "critic", "", f"{word} at scale {scale}", value)
+            for word, parts in values.items() for scale, value in enumerate(parts.tolist())]

@@ -9,9 +9,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from xaimed.adapters.archive import check_tensors, load_tensors
+from xaimed.adapters.building import misfits
 from xaimed.adapters.factory import PREFIX, run_factory
 from xaimed.adapters.loading import ADAPTERS, adapter_of, channels_of, classes_of, steps_of
-from xaimed.adapters.modelfile import FORMAT, ModelFile, built, load_tensors, write_model
+from xaimed.adapters.modelfile import FORMAT, ModelFile, built, write_model
 from xaimed.errors import ModelError, unknown
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -47,6 +49,7 @@ def wrap(asked: Wrapping, out: Path) -> ModelFile:
         raise unknown("task", asked.task, ADAPTERS)
     classes = classes_of(asked.task, asked.classes)
     state = state_of(load_tensors(asked.weights, old=True), asked.weights.name)
+    check_tensors(asked.weights.name, state)
     architecture, arguments = _arguments(asked, classes, state)
     # The user named the factory just now, so its code may run; a model.pt that names one has to ask again.
     network = run_factory(asked.architecture, arguments) if asked.factory else built(architecture, arguments)
@@ -103,14 +106,10 @@ def _arguments(asked: Wrapping, classes: Sequence[str], state: Mapping[str, Tens
 
 
 def _fit(network: nn.Module, state: Mapping[str, Tensor], architecture: str) -> None:
-    own = network.state_dict()
-    missing, foreign = [key for key in own if key not in state], [key for key in state if key not in own]
-    shapes = [f"{key} {tuple(state[key].shape)} where {tuple(own[key].shape)} is expected"
-              for key in own if key in state and state[key].shape != own[key].shape]
-    parts = [f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}"
-             for what, names in (("missing", missing), ("unexpected", foreign), ("of another size", shapes)) if names]
+    parts = misfits(network, state)
     if parts:
-        hint = ("the size of the last layer is the number of classes: give as many with --classes" if shapes else
+        sizes = any("of another size" in part for part in parts)
+        hint = ("the size of the last layer is the number of classes: give as many with --classes" if sizes else
                 "name the architecture that was trained")
         raise ModelError(f"weights do not fit {architecture!r}: {'; '.join(parts)}; {hint}")
     network.load_state_dict(dict(state))

@@ -21,6 +21,7 @@ from xaimed.architectures.shapes import expect
 from xaimed.errors import ModelError
 
 MODALITIES = 2
+MOST = 1000  # steps of mean field; ten bring it near its fixed point
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +105,10 @@ def build(outputs: int = 2, side: int = 28, widths: Sequence[int] = (128, 64), s
           visible: str = "binary") -> nn.Module:
     """The network. side: height and width. widths: hidden units of each modality and of the shared top layer.
 
-    steps: of mean field, one or more; ten bring it near its fixed point. visible: "binary" or "gaussian".
+    steps: of mean field, 1 to 1000; ten bring it near its fixed point. visible: "binary" or "gaussian".
     Raises ModelError for other arguments.
     """
-    if len(widths) != 2 or steps < 1:
-        raise ModelError(f"dbm: {len(widths)} widths, {steps} steps; expected two widths and one step or more")
+    if len(widths) != 2 or not 1 <= steps <= MOST:
+        raise ModelError(f"dbm: {len(widths)} widths, {steps} steps; expected two widths and 1 to {MOST} steps")
     sides = [RBM(side * side, widths[0], visible) for _ in range(MODALITIES)]
     return DBM(sides, widths[1], outputs, steps, (side, side))

@@ -9,6 +9,7 @@ Dropout. Widths, anchors and head sizes are not published; these are our choice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from torchvision.ops import MultiScaleRoIAlign, RoIPool
 from xaimed.errors import ModelError
 
 RATIOS = (0.5, 1.0, 2.0)
+WIDTHS = (32, 64, 128, 256, 512)
+DROPOUTS = (0.1, 0.1, 0.2, 0.2, 0.25)
 
 
 class Block(nn.Sequential):
@@ -93,20 +96,38 @@ def build(
     """
     if roi not in ("align", "max"):
         raise ModelError(f"five_block_rcnn: roi = {roi!r}; expected 'align' or 'max'")
-    backbone = FiveBlocks(channels, (32, 64, 128, 256, 512), (0.1, 0.1, 0.2, 0.2, 0.25), stride)
-    generator = AnchorGenerator((tuple(anchors),), (RATIOS,))
-    pool = MultiScaleRoIAlign(["0"], output_size=7, sampling_ratio=2)
-    model = FasterRCNN(
-        backbone, rpn_anchor_generator=generator,
-        rpn_head=RegionHead(backbone.out_channels, 256, len(anchors) * len(RATIOS)),
-        box_roi_pool=pool, box_head=BoxHead(backbone.out_channels, 256, 0.5),
-        box_predictor=FastRCNNPredictor(256, len(classes) + 1), box_nms_thresh=0.1, box_score_thresh=0.01,
-        box_detections_per_img=50, rpn_pre_nms_top_n_test=300, rpn_post_nms_top_n_test=100,
-        rpn_pre_nms_top_n_train=500, rpn_post_nms_top_n_train=200, box_batch_size_per_image=32,
-        box_fg_iou_thresh=0.5, box_bg_iou_thresh=0.4, rpn_fg_iou_thresh=0.6, rpn_bg_iou_thresh=0.3)
+    backbone = FiveBlocks(channels, WIDTHS, DROPOUTS, stride)
+    model = two_stage(backbone, Heads(len(classes), tuple(anchors)))
     if roi == "max":
         # The constructor takes no other pooling than its own.
         model.roi_heads.box_roi_pool = RoIMaxPool(stride)
+    return model
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Sizes of the heads. classes: without background. anchors: square-root areas in pixels of the network input.
+
+    overlap: of two found boxes whose intersection over union is greater, the one with the lower score is dropped.
+    """
+
+    classes: int
+    anchors: tuple[int, ...]
+    width: int = 256
+    overlap: float = 0.1
+
+
+def two_stage(backbone: FiveBlocks, heads: Heads) -> FasterRCNN:
+    """The five blocks with the region proposals and the box head of Faster R-CNN."""
+    model = FasterRCNN(
+        backbone, rpn_anchor_generator=AnchorGenerator((heads.anchors,), (RATIOS,)),
+        rpn_head=RegionHead(backbone.out_channels, heads.width, len(heads.anchors) * len(RATIOS)),
+        box_roi_pool=MultiScaleRoIAlign(["0"], output_size=7, sampling_ratio=2),
+        box_head=BoxHead(backbone.out_channels, heads.width, 0.5),
+        box_predictor=FastRCNNPredictor(heads.width, heads.classes + 1), box_nms_thresh=heads.overlap,
+        box_score_thresh=0.01, box_detections_per_img=50, rpn_pre_nms_top_n_test=300, rpn_post_nms_top_n_test=100,
+        rpn_pre_nms_top_n_train=500, rpn_post_nms_top_n_train=200, box_batch_size_per_image=32,
+        box_fg_iou_thresh=0.5, box_bg_iou_thresh=0.4, rpn_fg_iou_thresh=0.6, rpn_bg_iou_thresh=0.3)
     model.transform = Stacked(0.5, 0.25)
     return model
 

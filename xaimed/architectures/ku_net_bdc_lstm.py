@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaimed.architectures.conv_lstm import ConvLSTM
-from xaimed.architectures.shapes import expect_stack
+from xaimed.architectures.shapes import doubled, expect_stack
 from xaimed.errors import ModelError
 
 
@@ -36,7 +36,7 @@ class UNet(nn.Module):
 
     def __init__(self, inputs: int, width: int, depth: int) -> None:
         super().__init__()
-        sizes = [width << level for level in range(depth)]
+        sizes = doubled("U-Net", width, depth)
         self.down = nn.ModuleList(Twice(a, b) for a, b in zip([inputs, *sizes], sizes, strict=False))
         pairs = list(zip(sizes[::-1], sizes[-2::-1], strict=False))
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, 2) for a, b in pairs)

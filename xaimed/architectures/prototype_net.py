@@ -40,6 +40,11 @@ class PrototypeNet(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(torch.where(own, 1.0, -0.5))
 
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The prototypes: p0, p1 and so on."""
+        return tuple(f"p{index}" for index in range(len(self.classes)))
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, outputs)."""
         logits: Tensor = self.linear(self.similarity(images))

@@ -53,6 +53,11 @@ class Radiomic(nn.Module):
         logits: Tensor = self.linear(self.standard(images))
         return logits
 
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The features."""
+        return FEATURES
+
     def parts(self, images: Tensor) -> Tensor:
         """(B, outputs, len(FEATURES)): what each feature adds to each logit; with the bias their sum is the logit."""
         features: Tensor = self.standard(images)

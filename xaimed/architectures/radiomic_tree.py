@@ -47,6 +47,18 @@ class RadiomicTree(nn.Module):
             node = 2 * node + 1 + (value > self.threshold[node]).long()
         return node - len(self.threshold)
 
+    def questions(self, images: Tensor) -> list[tuple[str, float]]:
+        """What the tree asks of the first image on its way: the feature, and by how many deviations of the training
+        images it lies above the threshold (below: negative). A question to which there is one answer is left out.
+        """
+        features, node, found = self.standard(images)[0].double(), 0, []
+        for _ in range(self.depth):
+            above = float(features[self.feature[node]] - self.threshold[node])
+            if bool(torch.isfinite(self.threshold[node])):
+                found.append((FEATURES[int(self.feature[node])], above))
+            node = 2 * node + 1 + int(above > 0)
+        return found
+
     def copy(self, estimator: Any) -> None:
         """The tree with the rules of a fitted sklearn DecisionTreeClassifier whose classes are 0 to outputs - 1.
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xaimed.architectures.shapes import doubled
 from xaimed.architectures.u_net import UNetSegmenter
 from xaimed.errors import ModelError
 
@@ -29,7 +30,7 @@ class Critic(nn.Module):
 
     def __init__(self, inputs: int, classes: int, width: int, depth: int) -> None:
         super().__init__()
-        sizes = [inputs * classes, *(width << level for level in range(depth))]
+        sizes = [inputs * classes, *doubled("critic", width, depth)]
         self.levels = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(sizes))
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:

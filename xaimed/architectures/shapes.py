@@ -6,6 +6,15 @@ from torch import Tensor
 
 from xaimed.errors import ModelError
 
+LEVELS = 16  # of a network whose levels double; 2 ** 16 is more than the sides of any image
+
+
+def doubled(name: str, width: int, levels: int) -> list[int]:
+    """The widths of the levels, each twice the one before. Raises ModelError for none, or more than LEVELS."""
+    if not 1 <= levels <= LEVELS:
+        raise ModelError(f"{name}: {levels} levels; expected 1 to {LEVELS}")
+    return [width << level for level in range(levels)]
+
 
 def expect(name: str, images: Tensor, channels: int, sides: tuple[int, int] | None = None) -> None:
     """Nothing for images (B, channels, h, w), of height and width `sides` where given.

@@ -22,8 +22,8 @@ class UNetSegmenter(nn.Module):
         if depth < 1 or min(inputs, outputs, width) < 1:
             raise ModelError(f"u_net: inputs {inputs}, outputs {outputs}, width {width}, depth {depth}; expected 1 or "
                              "more of each")
-        self.inputs, self.multiple = inputs, 1 << (depth - 1)
         self.body = UNet(inputs, width, depth)
+        self.inputs, self.multiple = inputs, 1 << (depth - 1)
         self.linear = nn.Conv2d(width, outputs, 1)
 
     def forward(self, images: Tensor) -> Tensor:

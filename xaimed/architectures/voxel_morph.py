@@ -18,6 +18,7 @@ from xaimed.architectures.warping import exponential, grown
 from xaimed.errors import ModelError
 
 SLOPE = 0.2  # of the leaky ReLU, as in the paper
+MOST = 30  # steps of scaling and squaring: 2 ** -30 of a side is no displacement
 
 
 class VoxelMorph(nn.Module):
@@ -28,9 +29,9 @@ class VoxelMorph(nn.Module):
 
     def __init__(self, depth: int, widths: Sequence[int], finest: int, steps: int) -> None:
         super().__init__()
-        if depth < 1 or len(widths) < 2 or steps < 0:
+        if depth < 1 or len(widths) < 2 or not 0 <= steps <= MOST:
             raise ModelError(f"voxel_morph: depth {depth}, {len(widths)} widths, {steps} steps; expected 1 or more "
-                             "slices, 2 or more widths and no negative number of steps")
+                             f"slices, 2 or more widths and 0 to {MOST} steps")
         self.depth, self.steps, self.halvings = depth, steps, len(widths)
         axes = 2 if depth == 1 else 3
         convolution: type[nn.Conv2d | nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d

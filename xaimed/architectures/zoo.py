@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from xaimed.errors import MissingExtra, ModelError, NotFound, unknown
+from xaimed.errors import MissingExtra, ModelError, NotFound, near, unknown
 
 LIBRARIES = ("torchvision", "timm")
 
@@ -65,10 +65,8 @@ def _torchvision(name: str, outputs: int, options: dict[str, Any]) -> nn.Module:
 
 
 def _unknown(model: str, known: list[str]) -> NotFound:
-    import difflib
-
-    near = difflib.get_close_matches(model, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(name) for name in near)}?" if near else "no name is near."
+    found = near(model.rpartition("/")[2], known, 3)
+    hint = f"did you mean {' or '.join(repr(name) for name in found)}?" if found else "no name is near."
     return NotFound(f"unknown architecture {model!r}; {hint} {len(known)} are known here: xaimed.architectures.zoo")
 
 

@@ -15,6 +15,7 @@ from xaimed.types import NAME
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
+    from xaimed.cli.progress import Step
     from xaimed.data.dataset import Selection
     from xaimed.plan import Plan
     from xaimed.run import Run
@@ -128,7 +129,6 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.data.split import manifest_digest
     from xaimed.foresight import check_criteria, of_model
     from xaimed.plan import plan_for
-    from xaimed.report.write import write_reports
     from xaimed.reuse import note_use, used_before
     from xaimed.surroundings import surroundings
 
@@ -138,18 +138,26 @@ def run(options: argparse.Namespace) -> int:
     plan = plan or _plan(options, plan_for(model.file.task, model.file.architecture))
     cases = _cases(options, model, plan)
     check_criteria(options.plan, plan, of_model(model.file, cases, plan))
-    plan, left_out = _able(model, cases, plan) if own and len(cases) else (plan, {})
     out = Path(options.out) if options.out else _default_out(model, cases.name)
     use = (out.parent, manifest_digest(cases.rows), model.file.digest)
-    facts = {"device": getattr(model, "device", "cpu"), "left_out": left_out, "request": _request(options, cases),
-             "reuse": used_before(*use)}
-    audit = Audit(model, cases, plan, out, options.resume, {**facts, **surroundings()})
-    with progress_bar(quiet=options.json) as progress:
+    with progress_bar(options.json, out) as progress:
+        # Trying the methods of a plan that nobody named may take minutes of its own.
+        plan, left_out = _able(model, cases, plan) if own and len(cases) else (plan, {})
+        facts = {"device": getattr(model, "device", "cpu"), "left_out": left_out,
+                 "request": _request(options, cases), "reuse": used_before(*use)}
+        audit = Audit(model, cases, plan, out, options.resume, {**facts, **surroundings()})
         finished = run_audit(audit, progress)
-    if len(finished.cases):
-        note_use(*use, out.name)
-    reports = write_reports(finished, _explained(finished) if plan.explaining.cases else None)
+        if len(finished.cases):
+            note_use(*use, out.name)
+        reports = _reported(finished, plan, progress)
     return tell(finished, reports, options)
+
+
+def _reported(run: Run, plan: Plan, progress: Step) -> list[Path]:
+    from xaimed.report.write import write_reports
+
+    return write_reports(run, _explained(run) if plan.explaining.cases else None,
+                         lambda done, total: progress("report", done, total))
 
 
 def _check_junit(options: argparse.Namespace) -> None:
@@ -167,8 +175,11 @@ def _able(model: Model, cases: Selection, plan: Plan) -> tuple[Plan, dict[str, s
     """The plan that nobody named with the methods that can explain the network, and why each other one cannot."""
     from dataclasses import replace
 
-    from xaimed.refusals import refused
+    from xaimed.refusals import offered, refused
 
+    if (more := offered(model, plan)) != plan:
+        print(f"added      {more.explaining.methods[0]}: the network gives a map of its own", file=sys.stderr)
+        plan = more
     left_out = refused(model, cases, plan)
     for name, why in left_out.items():
         print(f"left out   {name}: {why}", file=sys.stderr)
@@ -231,7 +242,7 @@ def _run_tables(options: argparse.Namespace) -> int:
     use = (out.parent, sheet.manifest, sha256_file(files[0]))
     audit = TableAudit(sheet, judge_options, text, out, files, point, judging.margin,
                        {"reuse": used_before(*use), **surroundings()}, points)
-    with progress_bar(quiet=options.json or len(sheet.cases) < SOON) as progress:
+    with progress_bar(options.json or len(sheet.cases) < SOON, out) as progress:
         finished = run_table_audit(audit, progress)
         if len(finished.cases):
             note_use(*use, out.name)
@@ -288,7 +299,7 @@ def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
 
 def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
     from xaimed.data.dataset import DataRequest, opened
-    from xaimed.misfit import expect_fit
+    from xaimed.misfit import expect_fit, expect_input
     from xaimed.registry import names
 
     name, split = options.dataset, options.split
@@ -308,6 +319,7 @@ def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
     cases = opened(DataRequest(name, root, boxes, limit=options.limit, empty=True,
                                options=own), split)
     expect_fit(model.file, cases)
+    expect_input(model, cases)
     if not len(cases):
         found = sorted({row.split for row in cases.dataset.rows})
         print(f"note       no case of split {cases.split!r} is audited; found splits: {', '.join(found) or 'none'}",

@@ -13,10 +13,12 @@ from xaimed.errors import InputError, XaimedError
 
 if TYPE_CHECKING:
     from xaimed.adapters.model import Model
+    from xaimed.types import Case
 
 EPILOG = """examples:
   xaimed explain models/mammogram-detector-mias/model.pt film.dcm
   xaimed explain model.pt *.dcm --methods grad_cam,integrated_gradients --out explained/
+  xaimed explain classifier.pt scan.nii.gz --slice 40
   xaimed explain classifier.pt film.png --target malignant-benign --target probability:malignant
 
 Files are named by a pseudonym made from the pixels, never by the source file; the terminal prints which is which.
@@ -28,7 +30,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser("explain", help="heatmaps for image files", description=__doc__, epilog=EPILOG,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a model.pt")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="DICOM, PNG, TIFF, PGM or JPEG files, or folders")
+    parser.add_argument("images", nargs="+", metavar="IMAGE",
+                        help="DICOM, PNG, TIFF, PGM, JPEG or NIfTI files, or folders")
+    parser.add_argument("--slice", type=_place, metavar="N",
+                        help="which slice of a volume (NIfTI, TIFF of several pages), counted from 0 (default: the "
+                             "middle one)")
     parser.add_argument("--methods", metavar="A,B",
                         help="attribution methods; by default grad_cam, integrated_gradients, gradient_shap and "
                              "kernel_shap, without those that cannot explain the model")
@@ -43,6 +49,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                         help="where the pictures and the maps go (default: explained)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
                         help="where the model runs (default: auto, a GPU if there is one)")
+
+
+def _place(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 0 on")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -61,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     files = _files(options.images)
     model = load_model(options.model, options.device)
     asked = _Asked(model, methods, options, sys.stdout)
-    with progress_bar() as progress:
+    with progress_bar(where=out) as progress:
         for index, path in enumerate(files):
             progress("explaining", index, len(files))
             asked.explain(path)
@@ -82,11 +94,10 @@ class _Asked:
 
     def explain(self, path: Path) -> None:
         """Explain a file and say so at once; of one that cannot be explained, why."""
-        from xaimed.data.folder import open_files
         from xaimed.explanation import explain_case, write_explanation
 
         try:
-            case = open_files([path])[0]
+            case = _case(path, self.options.slice)
             found = explain_case(self.model, case, self.methods, self.options.targets, self.options.target)
             written = write_explanation(found, Path(self.options.out))
         except XaimedError as error:
@@ -100,6 +111,19 @@ class _Asked:
         # A progress bar on a terminal takes sys.stdout over to write above itself, though a file may stand behind it.
         stream = sys.stdout if self.told.isatty() else self.told
         print(f"{path} -> {written}  ({found.summary})", file=stream, flush=True)
+
+
+def _case(path: Path, number: int | None) -> Case:
+    """The image of a file, or one slice of a volume's."""
+    from xaimed.data.folder import open_files
+    from xaimed.data.volumes import is_volume, slice_of
+
+    if is_volume(path):
+        return slice_of(path, number)
+    if number is not None:
+        raise InputError(f"{path} is one image, and --slice {number} was given; expected a volume: NIfTI or a TIFF of "
+                         "several pages")
+    return open_files([path])[0]
 
 
 def _methods(given: str | None) -> list[str] | None:
@@ -120,13 +144,26 @@ def _check_folder(out: Path) -> None:
 
 
 def _files(given: list[str]) -> list[Path]:
-    from xaimed.data.folder import image_files
-
     files: list[Path] = []
     for name in given:
         path = Path(name)
         if not path.exists():
             raise InputError(f"no file {name}; expected image files or folders")
-        files += image_files(path) if path.is_dir() else [path]
+        files += _within(path) if path.is_dir() else [path]
     return files
+
+
+def _within(folder: Path) -> list[Path]:
+    """The images and volumes below a folder. Raises InputError where there are none."""
+    from xaimed.data.folder import image_files
+    from xaimed.data.volumes import SUFFIXES
+
+    volumes = [path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES) and path.is_file()]
+    try:
+        images = image_files(folder)
+    except InputError:
+        if not volumes:
+            raise
+        images = []
+    return sorted({*images, *volumes})
 

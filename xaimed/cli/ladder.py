@@ -39,7 +39,7 @@ def run_all(options: argparse.Namespace, plan: Plan) -> int:
     for model in models.values():
         check_criteria(options.plan, plan, of_model(model.file, cases, plan))
     out = Path(options.out or Path("runs") / plan.name)
-    with progress_of(len(models), options.json) as progress:
+    with progress_of(len(models), options.json, out) as progress:
         rungs = run_ladder(LadderAudit(models, cases, plan, out), progress)
     write_missing_reports(rungs)
     ladder = ladder_of(rungs, plan.ladder.primary)
@@ -104,7 +104,7 @@ def _ordered(found: dict[str, Model], steps: Sequence[str]) -> dict[str, Model]:
 
 
 @contextmanager
-def progress_of(count: int, quiet: bool) -> Iterator[Callable[[str], Progress]]:
+def progress_of(count: int, quiet: bool, out: Path) -> Iterator[Callable[[str], Progress]]:
     """A function that gives the progress of the next model: one bar after the other, each under the model's name."""
     from xaimed.cli.progress import progress_bar
 
@@ -116,7 +116,7 @@ def progress_of(count: int, quiet: bool) -> Iterator[Callable[[str], Progress]]:
             done[0] += 1
             if not quiet:
                 print(f"{done[0]}/{count} {name}", file=sys.stderr, flush=True)
-            return last.enter_context(progress_bar(quiet=quiet))
+            return last.enter_context(progress_bar(quiet, out / name))
 
         yield following
 

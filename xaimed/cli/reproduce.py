@@ -33,7 +33,7 @@ def run_reproduction(options: argparse.Namespace) -> int:
     tolerance = Tolerance() if options.tolerance is None else Tolerance(relative=options.tolerance)
     with _place(options.out) as out:
         audit = _asked(options, stored, out)
-        with progress_bar(quiet=options.json) as progress:
+        with progress_bar(options.json, out) as progress:
             again = run_audit(audit, progress)
         found = reproduced(stored, again, tolerance)
     print(json.dumps(found.to_json()) if options.json else "\n".join(found.lines()))

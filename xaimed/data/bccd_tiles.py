@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from xaimed.data.annotations import Record
-from xaimed.data.bccd import CLASSES, ORIGIN, Smear, Smears, read_smears
+from xaimed.data.bccd import CLASSES, ORIGIN, Smear, Smears, apart, read_smears
 from xaimed.data.dataset import CaseRow, DataRequest
 from xaimed.data.listed import About, Listed, Picture, chosen, moved
 from xaimed.errors import InputError
@@ -60,7 +60,10 @@ def open(request: DataRequest) -> Listed:
         raise InputError(f"options of {request.name}: window {options.window}, size {options.size}, red {options.red}; "
                          "expected 16 <= size <= window <= 480 and red of 1 or more")
     smears = read_smears(request)
-    tiles = [tile for number in range(len(smears.items)) for tile in _tiles(smears, number, options, request.seed)]
+    # Left out by their numbers, which seed the choice of red cells: the other images keep theirs.
+    kept = {smear.path for smear in apart(smears)[0].items}
+    tiles = [tile for number, smear in enumerate(smears.items) if smear.path in kept
+             for tile in _tiles(smears, number, options, request.seed)]
 
     def picture(index: int) -> Picture:
         return _picture(smears.items[tiles[index].smear], tiles[index], options)

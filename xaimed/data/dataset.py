@@ -64,6 +64,7 @@ class Selection(Sequence[Case]):
         self.synthetic, self.classes, self.warnings = dataset.synthetic, dataset.classes, dataset.warnings
         # A dataset that says nothing of it names its patients.
         self.people: People = getattr(dataset, "people", "known")
+        self.channels: tuple[str, ...] = getattr(dataset, "channels", ())
         self.rows = tuple(dataset.rows[i] for i in self.indices)
 
     def __len__(self) -> int:

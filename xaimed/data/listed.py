@@ -24,6 +24,7 @@ class About:
     """What a dataset is: name, title, task as a model's, classes in order, warnings, and whether pixels are made.
 
     people: whether it is known which images are of one person ("known", "unknown"), or all are of one ("one").
+    channels: what the channels of an image show, of those whose channels are modalities.
     """
 
     name: str
@@ -33,6 +34,7 @@ class About:
     warnings: tuple[str, ...]
     synthetic: bool = False
     people: People = "known"
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Listed:
     def __init__(self, about: About, rows: Sequence[CaseRow], picture: Callable[[int], Picture]) -> None:
         self.name, self.title, self.task = about.name, about.title, about.task
         self.synthetic, self.classes, self.warnings = about.synthetic, about.classes, about.warnings
-        self.people = about.people
+        self.people, self.channels = about.people, about.channels
         self.rows, self.picture = tuple(rows), picture
 
     def __len__(self) -> int:

@@ -25,7 +25,8 @@ LABELS = ("normal", "mass")
 SHIFT = 8  # a mass lies up to this share of a window away from its middle
 ABOUT = About("phantom-modes", "Windows of phantoms in two modalities (SYNTHETIC)", "classification", LABELS, (
     *phantom_pairs.ABOUT.warnings,
-    "a window shows the middle of a mass, or tissue of a view without one"), synthetic=True)
+    "a window shows the middle of a mass, or tissue of a view without one"), synthetic=True,
+    channels=("faint", "enhanced"))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from xaimed.imaging.decoded import check_finite, check_size, digest_of
 from xaimed.imaging.dicom import patient_key
 from xaimed.imaging.files import file_format, read_image
 from xaimed.optional import need
-from xaimed.types import Floats
+from xaimed.types import Case, Floats
 
 SUFFIXES = (".nii", ".nii.gz")
 FORMS = ("slices", "volume")
@@ -58,8 +58,11 @@ def is_volume(path: Path) -> bool:
         return True
     if not path.is_file() or file_format(path) != "TIFF":
         return False
-    with Image.open(path, formats=["TIFF"]) as image:
-        return int(getattr(image, "n_frames", 1)) > 1
+    try:
+        with Image.open(path, formats=["TIFF"]) as image:
+            return int(getattr(image, "n_frames", 1)) > 1
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # the reader of images says what is wrong with it
 
 
 def volumes(places: Sequence[Path], request: DataRequest) -> Listed:
@@ -89,6 +92,18 @@ def volumes(places: Sequence[Path], request: DataRequest) -> Listed:
 
     return Listed(About("folder", f"{len(places)} volumes as {options.form}", "detection", (), WARNINGS,
                         people="unknown"), rows, picture)
+
+
+def slice_of(path: Path, number: int | None = None) -> Case:
+    """One slice of a volume's file, counted from 0; None for the middle one. The grey range is the volume's.
+
+    Raises InputError for a number that it does not have.
+    """
+    listed = volumes([path], DataRequest("folder", path))
+    count = len(listed.rows)
+    if number is not None and not 0 <= number < count:
+        raise InputError(f"{path}: slice {number} of a volume of {count}; expected 0 to {count - 1}")
+    return listed[count // 2 if number is None else number]
 
 
 def _case(number: int, z: int, patients: Sequence[str]) -> str:

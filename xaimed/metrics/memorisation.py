@@ -21,6 +21,7 @@ APART = "AUC of the discriminator, held-out images against made ones"
 DISTANCES = ("made to training", "held-out to training", "made to held-out")
 COPIED = 0.5  # what both shares are expected to be without copying
 TURNS = 200  # subsets of the training images that are as many as the held-out ones
+PAIRS = "memorisation pairs"  # the curve that holds some made images, each with its nearest training image
 LEAST = 5
 POINTS = 51  # of the curve
 RULE = "distance of images less their mean and of length 1, or of their mirror image"
@@ -78,6 +79,34 @@ def between(some: Floats, others: Floats) -> Array:
 def nearest(made: Floats, training: Floats) -> list[int]:
     """The number of the training image that is nearest to each made one."""
     return [int(i) for i in between(made, training).argmin(axis=1)]
+
+
+def pairs(made: Floats, training: Floats, names: Sequence[str], count: int = 5) -> dict[str, list[float]]:
+    """Made images (n, C, h, w), each with its nearest training image, as grey pixels by rows, in [0, 1].
+
+    From the made image that lies nearest to the training on to the one that lies farthest, in even steps of rank.
+    Columns: "side" (h, w), "distance", "mirrored" (1 where the training image is its mirror image), and "made I" and
+    "training I NAME" for each. names: of the training images.
+    """
+    apart = between(made, training)
+    turned = standardised(made) @ standardised(training[..., ::-1]).T
+    straight = standardised(made) @ standardised(training).T
+    order = apart.min(axis=1).argsort(kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, count).round().astype(int))]
+    near = apart[chosen].argmin(axis=1)
+    mirrored = turned[chosen, near] > straight[chosen, near]
+    found = {"side": [float(side) for side in made.shape[-2:]], "distance": apart[chosen, near].tolist(),
+             "mirrored": mirrored.astype(float).tolist()}
+    for place, (own, other, flip) in enumerate(zip(chosen, near, mirrored, strict=True)):
+        image = training[other][..., ::-1] if flip else training[other]
+        found[f"made {place}"] = _pixels(made[own])
+        found[f"training {place} {names[other]}"] = _pixels(image)
+    return found
+
+
+def _pixels(image: Floats) -> list[float]:
+    grey: list[float] = image.mean(axis=0).ravel().astype(np.float64).round(3).tolist()
+    return grey
 
 
 def _from_training(to_training: Array, to_held: Array, size: int, draw: np.random.Generator) -> Array:

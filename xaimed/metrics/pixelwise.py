@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 Better = Literal["higher", "lower"]
 # What the parts of a network say of its answer (adapters.structure): kept over all cases, not by part or group.
-PARTS = ("sweep ", "loss at scale", "slope at scale")
+PARTS = ("sweep ", "difference at scale", "slope at scale")
 # What cannot leave a range by what it is; the limits of few patients are cut to it.
 RANGES = {"Dice": (0.0, 1.0), "IoU": (0.0, 1.0), "V_rand": (0.0, 1.0), "V_info": (0.0, 1.0), "folding": (0.0, 1.0),
           "SSIM": (-1.0, 1.0), "HD95": (0.0, math.inf),
-          "MAE": (0.0, math.inf)}
+          "MAE": (0.0, math.inf), "difference": (0.0, math.inf), "slope": (0.0, 1.0)}
 MODEL = ""  # the method of the rows of scores that judge the model and no map
 
 

@@ -55,7 +55,7 @@ COMPARED = ("image AUC {p}", "sensitivity", "specificity", "Brier score")
 TESTS = ("{d}", "p ({d})", "Holm p ({d})")
 PARTS = ("Dice", "HD95", "IoU")  # of each class too
 SEGMENTED = ("V_info", "V_rand", *(f"sweep {term}" for term in ("z+", "z-", "y+", "y-", "x+", "x-", "bias", "sum")),
-             *(f"{what} at scale {level}" for what in ("loss", "slope") for level in range(10)))
+             *(f"{what} at scale {level}" for what in ("difference", "slope") for level in range(10)))
 COPIES = ("made images nearer to training images than held-out ones are",
           "made images whose nearest real image is a training image", "median nearest distance, made to training",
           "median nearest distance, held-out to training", "median nearest distance, made to held-out",
@@ -69,9 +69,9 @@ SHARE = ("image AUC", "patient AUC", "partial AUC", "AUC ", "mean AUC", "mean im
          "accuracy", "precision", "balanced accuracy", "recall ", "negative predictive value", "share called", "F1",
          "lesion sensitivity", "AFROC area", "weighted AFROC", "average precision", "mean average precision", "CPM",
          "missing outputs", "indeterminate outputs", "made images", "Dice", "IoU", "V_rand", "V_info", "folding", "p (",
-         "Holm p (", "lesions found")
+         "Holm p (", "lesions found", "slope at scale")
 COUNT = ("false positives per image", "HD95", "MAE", "target registration error", "error before registration",
-         "likelihood ratio", "Brier score, reliability")
+         "likelihood ratio", "Brier score, reliability", "difference at scale")
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from xaimed.answers import FOUND, REFERENCE
-from xaimed.report.blocks import Gallery, Panel, Picture
-from xaimed.report.panels import View
+from xaimed.mapfile import MapEntry
+from xaimed.report.blocks import Block, Gallery, Panel, Picture, Text
+from xaimed.report.panels import View, inside
+from xaimed.report.wording import listed, number
+from xaimed.run import Run
 from xaimed.types import Floats
 from xaimed.viz import overlay, warp
+from xaimed.viz.marks import is_missed
+from xaimed.viz.names import pretty
+from xaimed.viz.pairs import PAIR, Point, crossed, named_planes, place_words, point_of
 
-TEXT_WIDTH, GAP, TALLEST, PIXELS = 17.0, 0.4, 6.5, 480
+TEXT_WIDTH, GAP, TALLEST, SMALL, PIXELS = 17.0, 0.4, 6.5, 4.5, 480
 DRAWN = ("generation", "registration")
+SIDES = ("Where the displacement at the point (the cross) is sensitive on each image, |gradient x input|, and the "
+         "share of each; on the moving image the cross is at the point's partner. The other maps are sums over both "
+         "images and lie on the fixed one.")
 
 
 def answer_gallery(view: View, task: str) -> Gallery | None:
@@ -69,6 +78,70 @@ def _displacement(view: View, planes: dict[str, Floats]) -> list[Panel]:
     return [_panel(view, "Moving, with the grid", grid), _grey(view, "Fixed", fixed), _grey(view, "Moved", after),
             _grey(view, f"|Moving - fixed|, mean {np.abs(moving - fixed).mean():.3f}", np.abs(moving - fixed)),
             _grey(view, f"|Moved - fixed|, mean {np.abs(after - fixed).mean():.3f}", np.abs(after - fixed))]
+
+
+def explained_words(entry: MapEntry) -> str:
+    """What was explained: "Target d0: Malignant, score 0.912", "Target: displacement at x 69, y 81"."""
+    score = f", score {number(entry.score)}" if math.isfinite(entry.score) else ""
+    if place := place_words(entry.target):
+        return f"Target: {place}{score}"
+    kind = "Missed lesion" if is_missed(entry) else "Target"
+    return f"{kind} {entry.target}: {pretty(entry.label)}{score}"
+
+
+def plane_blocks(view: View, target: str, task: str) -> list[Block]:
+    """What to know of maps of an image of several parts: where its sensitivity lies, and what a map lies on."""
+    names = [name for name, _ in named_planes(view.image, task, channels_of(view.run))]
+    sides = side_gallery(view, target)
+    if sides is not None:
+        return [Text(SIDES, small=True), sides]
+    return [Text(f"Each map is a sum over {listed(names)}; it lies on {names[task == 'registration']}.", small=True)
+            ] if names else []
+
+
+def channels_of(run: Run) -> Sequence[str]:
+    """What the channels of the run's images show, where they are modalities."""
+    names: Sequence[str] = run.meta.get("data", {}).get("channels", ())
+    return names
+
+
+def side_gallery(view: View, target: str) -> Gallery | None:
+    """The share of |gradient x input| of the target on the moving and on the fixed image, with the point; or None.
+
+    None for another task, and for a run that does not hold the two maps.
+    """
+    planes, point = view.run.planes(view.case), point_of(target)
+    maps = [planes.get(FOUND + name) for name in PAIR]
+    if point is None or maps[0] is None or maps[1] is None:
+        return None
+    total = float(maps[0].sum() + maps[1].sum()) or 1.0
+    # The fixed image's grid is that of the displacement; the point's partner lies as far away as it says.
+    x, y = (min(int(part), size - 1) for part, size in zip(point, planes[f"{FOUND}dx"].shape[::-1], strict=True))
+    partner = (point[0] + float(planes[f"{FOUND}dx"][y, x]), point[1] + float(planes[f"{FOUND}dy"][y, x]))
+    images = named_planes(view.image, "registration")
+    panels = [_side(view, f"On the {name} image: {float(part.sum()) / total:.3f}", (image, part), place)
+              for (name, image), part, place in zip(images, maps, (partner, point), strict=True) if part is not None]
+    return Gallery(tuple(panels), 3, min(SMALL, (TEXT_WIDTH - 2 * GAP) / 3 * view.aspect))
+
+
+def _side(view: View, title: str, drawn: tuple[Floats, Floats], point: Point) -> Panel:
+    """One image under its part of the map, with a cross at the point."""
+    image, values = (view.cut(part) for part in drawn)
+    fitted, factor = overlay.fitted(overlay.overlay(image, values, opacity=0.75), PIXELS)
+    picture = crossed(fitted, inside(view, point, factor))
+    return Panel(title, Picture(overlay.png(picture), f"{title}, case {view.case}. {overlay.caption(values)}", "png"))
+
+
+def whole_panels(view: View, task: str) -> list[Panel]:
+    """The parts of an image by themselves, such as its modalities, or an image beside what an autoencoder gives back.
+
+    None for an image that stands alone.
+    """
+    if task == "anomaly":
+        back = [plane for name, plane in view.run.planes(view.case).items() if name.startswith(f"{FOUND}rebuilt")]
+        return [_grey(view, "Image", view.image), _grey(view, "Rebuilt", np.stack(back))] if back else []
+    return [_grey(view, name.capitalize(), plane)
+            for name, plane in named_planes(view.image, task, channels_of(view.run))]
 
 
 def _grey(view: View, title: str, values: Floats) -> Panel:

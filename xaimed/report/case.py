@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from xaimed import ledger
 from xaimed.mapfile import MapEntry
 from xaimed.plural import plural
-from xaimed.report.answers import DRAWN, answer_gallery, answer_words
+from xaimed.report.answers import (
+    DRAWN,
+    answer_gallery,
+    answer_words,
+    channels_of,
+    explained_words,
+    plane_blocks,
+    whole_panels,
+)
 from xaimed.report.blocks import (
     NOT_ASSESSED,
     Attachment,
@@ -34,15 +42,16 @@ from xaimed.report.fitting import width
 from xaimed.report.judged import judged_words, lesion_words
 from xaimed.report.masks import mask_panels, mask_table, mask_words
 from xaimed.report.panels import View, image_panel, map_panel, told_boxes, view_of
+from xaimed.report.parts import match_panels
 from xaimed.report.reading import RULE, Found, Reading, operating_point, read_case, rows_of, side_of, size_mm
-from xaimed.report.recipes import CONCORDANCE, deletion_words, recipes, stability_badges
+from xaimed.report.recipes import CONCORDANCE, SCORED, deletion_words, recipes, stability_badges, task_of
 from xaimed.report.sections.explanation import CONDITIONAL, gate, gate_badge
 from xaimed.report.sections.limits import NO_MAPS
 from xaimed.report.sections.structure import SHARES, share_words
 from xaimed.report.wording import compact, given, listed, moment, number, percent
 from xaimed.run import Run
-from xaimed.viz.marks import is_missed, no_map
-from xaimed.viz.names import pretty
+from xaimed.viz.marks import no_map
+from xaimed.viz.names import pretty, titled
 
 COMPLETE = 0.01
 WHOLE = ("classification", "multilabel", "anomaly", "energy")  # tasks whose answer is a score of the whole image
@@ -115,7 +124,8 @@ def _explanations(shown: Shown) -> list[Block]:
 def _making(shown: Shown) -> list[Block]:
     """What deleting the regions does, then how the maps were made."""
     targets = list(dict.fromkeys(entry.target for entry in shown.entries))
-    told = [deletion_words(shown.run.curves(shown.reading.case), targets), recipes(shown.run, shown.entries)]
+    curves = shown.run.curves(shown.reading.case)
+    told = [deletion_words(curves, targets, task_of(shown.run)), recipes(shown.run, shown.entries)]
     return [Text(words, small=True) for words in told if words]
 
 
@@ -137,26 +147,23 @@ def in_words(shown: Shown) -> str:
     """What the tables say of the case, in plain sentences."""
     reading, limit = shown.reading, operating_point(shown.run)
     above = [d for d in reading.detections if d.above]
-    if _task(shown.run) in WHOLE:
+    if task_of(shown.run) in WHOLE:
         said = listed([f"{name} {number(score)}" for name, score in reading.classes])
-        return (f"Reference: {reading.label}. Scores of the model: {said}. The operating point is {limit:g}."
+        unit = SCORED.get(task_of(shown.run), "")
+        return (f"Reference: {reading.label}. Scores of the model{unit}: {said}. The operating point is {limit:g}."
                 + judged_words(shown.run, reading.case))
     if _segmented(shown.run):
         return mask_words(shown.scores)
-    if _task(shown.run) in DRAWN:
-        return answer_words(shown.scores, _task(shown.run), math.isfinite(reading.spacing_mm))
-    if _task(shown.run) == "discrimination":
+    if task_of(shown.run) in DRAWN:
+        return answer_words(shown.scores, task_of(shown.run), math.isfinite(reading.spacing_mm))
+    if task_of(shown.run) == "discrimination":
         return f"How real the image looks to the model: {listed([number(score) for _, score in reading.classes])}."
     text = f"The model marks {plural(len(above), 'region')} at or above the operating point {limit:g}."
     return text + lesion_words(reading) + _focus(shown)
 
 
-def _task(run: Run) -> str:
-    return str(run.meta.get("model", {}).get("task", ""))
-
-
 def _segmented(run: Run) -> bool:
-    return _task(run) == "segmentation"
+    return task_of(run) == "segmentation"
 
 
 def _focus(shown: Shown) -> str:
@@ -178,16 +185,18 @@ def _pair(shown: Shown) -> Gallery | Text:
                   *mask_panels(shown.view, shown.run.planes(shown.reading.case)))
         columns = min(4, len(panels))
         return Gallery(panels, columns, min(PAIR_HEIGHT[0], width(columns) * shown.view.aspect))
-    answer = answer_gallery(shown.view, _task(shown.run))
+    answer = answer_gallery(shown.view, task_of(shown.run))
     if answer is not None:
         return answer
     targets = len(_explained(shown))
     tallest = SHORT_PAIR if targets == 1 and len(shown.entries) > CROWD else PAIR_HEIGHT.get(targets, 4.2)
     height = min(tallest, (TEXT_WIDTH - GAP) / 2 * shown.view.aspect)
-    if _task(shown.run) in (*WHOLE, "discrimination"):
+    if task_of(shown.run) in (*WHOLE, "discrimination"):
         marked = image_panel(shown.view, "Reference (magenta, dashed)", marks=shown.reading.references, height=height)
-        plain = image_panel(shown.view, _sided(shown), marks=())
-        return Gallery((plain, *((marked,) if shown.reading.references else ())), 2, height)
+        plain = whole_panels(shown.view, task_of(shown.run)) or [image_panel(shown.view, _sided(shown), marks=())]
+        plain += [*([marked] if shown.reading.references else []), *match_panels(shown.view, shown.scores, height)]
+        columns = max(2, len(plain))
+        return Gallery(tuple(plain), columns, min(height, width(columns) * shown.view.aspect))
     drawn = [found for found in shown.reading.detections if found.above or found.name in _explained(shown)]
     return Gallery((image_panel(shown.view, _sided(shown), marks=()),
                     image_panel(shown.view, told_boxes(drawn, shown.reading.references),
@@ -252,13 +261,6 @@ def _status(found: Found, has_reference: bool) -> Badge:
             Badge("place of the lesion unknown", "neutral"))
 
 
-def _named(entry: MapEntry) -> str:
-    """What was explained: "Target d0: Malignant, score 0.912"."""
-    score = f", score {number(entry.score)}" if math.isfinite(entry.score) else ""
-    kind = "Missed lesion" if is_missed(entry) else "Target"
-    return f"{kind} {entry.target}: {pretty(entry.label)}{score}"
-
-
 def _dense(shown: Shown, view: View, maps: list[list[MapEntry]]) -> list[Block]:
     """Rows of small maps; those of a second target stand in the same row where there is room for all of them."""
     together = max(1, ABREAST // max(len(entries) for entries in maps))
@@ -268,7 +270,8 @@ def _dense(shown: Shown, view: View, maps: list[list[MapEntry]]) -> list[Block]:
         row = maps[start:start + together]
         panels = tuple(map_panel(view, entry, tuple(badges(shown, entry, brief=True)), brief=True)
                        for entries in row for entry in entries)
-        blocks += [Heading(" · ".join(_named(entries[0]) for entries in row), 2), Gallery(panels, ABREAST, height)]
+        names = " · ".join(explained_words(entries[0]) for entries in row)
+        blocks += [Heading(names, 2), Gallery(panels, ABREAST, height)]
     return [*blocks, *_told(maps)]
 
 
@@ -289,12 +292,13 @@ SUM_OFF = ("Sum off: by which share the map's values miss the change of the scor
 
 
 def _target(shown: Shown, view: View, entries: list[MapEntry], targets: int) -> list[Block]:
-    first = entries[0]
-    panels: list[Panel] = [image_panel(view, _sided(shown), marks=(), target=first)]
+    first, planes = entries[0], plane_blocks(view, entries[0].target, task_of(shown.run))
+    panels: list[Panel] = [] if planes else [image_panel(view, _sided(shown), marks=(), target=first)]
     panels += [map_panel(view, entry, tuple(badges(shown, entry, brief=targets > 1))) for entry in entries]
     columns = len(panels) if len(panels) <= 5 else 4 if targets == 1 else min(ABREAST, len(panels))
     columns = max(columns, 3)
-    return [Heading(_named(first), 2), Gallery(tuple(panels), columns, min(TALLEST, width(columns) * view.aspect))]
+    return [Heading(explained_words(first), 2), *planes,
+            Gallery(tuple(panels), columns, min(TALLEST, width(columns) * view.aspect))]
 
 
 def badges(shown: Shown, entry: MapEntry, brief: bool = False) -> list[Badge]:
@@ -334,13 +338,13 @@ def value_tables(shown: Shown) -> list[Block]:
     groups = _columns([names for names in stems.values() if names])
     return [Table("Measured on the maps" + (", continued" if i else ""), (
         *((Column("Target"),) if several else ()), Column("Method"), *(_column(names) for names in group)),
-        tuple((*((entry.target,) if several else ()), pretty(entry.method),
+        tuple((*((entry.target,) if several else ()), titled(entry.method, task_of(shown.run)),
                *(_together(shown, entry, names) for names in group))
               for entry in shown.entries), annex=True) for i, group in enumerate(groups)] + _shares(shown)
 
 
 def _shares(shown: Shown) -> list[Block]:
-    words = share_words(shown.scores, sorted(_explained(shown)), _task(shown.run))
+    words = share_words(shown.scores, sorted(_explained(shown)), task_of(shown.run), channels_of(shown.run))
     return [Text(words, small=True)] if words else []
 
 

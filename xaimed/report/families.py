@@ -25,7 +25,7 @@ COMPARISON = re.compile(r"(?i)difference in |cases left out: "
 # So many columns with value, interval and count fit on a page beside short names of groups.
 ABREAST, LONG = 4, 16
 WIDEST = 1.8  # share of the names of groups; a longer word breaks, so that the numbers keep their room
-PARTS = ("sweep ", "loss at scale", "slope at scale")
+PARTS = ("sweep ", "difference at scale", "slope at scale")
 CALIBRATION = ("ece", "brier", "calibration", "benefit", "reliability")
 
 

@@ -16,8 +16,8 @@ SAYS = ("A point is a model. Accuracy is the AUC over all cases. Explainability 
         "ellipse holds 95 % of the draws of patients for both values together. No curve is fitted: these are the "
         "models that were trained, and nothing stands between them. Hollow: the randomisation gate was not passed, and "
         "the model has no rank.")
-LEARNT = ("Numbers learnt or fitted: all that the model's file holds, scales of the input and running statistics of batches "
-          "among them, so it can be more than the network's parameters.")
+LEARNT = ("Numbers learnt or fitted: all that the model's file holds, scales of the input and running statistics of "
+          "batches among them, so it can be more than the network's parameters.")
 NOT = ("What it does not show: a gain is not readability, and a network may give a faithful map that no one "
        "understands; a network whose prediction hardly moves when pixels go has little to gain; the interval of the "
        "rank correlation is over patients with the models fixed, so it says nothing of other models, other data or "
@@ -54,9 +54,9 @@ def ladder_text(ladder: Ladder) -> str:
             f"Primary method: {pretty(ladder.primary).lower()}, set in the plan. 95 % "
             "intervals in brackets.\n\n"
             "![Explainability against accuracy, one point a model](ladder.png)\n")
-    parts = (head, SAYS, primary_table(ladder), LEARNT, accuracy_text(ladder), correlation_text(ladder), f"## All methods\n\n{method_table(ladder)}",
-             NOT)
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    parts = (head, SAYS, primary_table(ladder), LEARNT, accuracy_text(ladder), correlation_text(ladder),
+             f"## All methods\n\n{method_table(ladder)}", NOT)
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def primary_table(ladder: Ladder) -> str:
@@ -89,7 +89,8 @@ def accuracy_text(ladder: Ladder) -> str:
         return ""
     others = {found.name for found in ladder.behind}
     best = next(rung.name for rung in ladder.rungs if rung.name not in others)
-    told = ", ".join(f"{found.name} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})" for found in ladder.behind)
+    told = ", ".join(f"{found.name} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+                     for found in ladder.behind)
     return (f"Accuracy less that of the most accurate model, {best}, on the same draws of patients: {told}. The most "
             "accurate one was found on these patients, so chance is on its side.")
 

@@ -21,9 +21,9 @@ from xaimed.types import Floats
 from xaimed.viz import overlay
 from xaimed.viz.hanging import chest_side
 from xaimed.viz.marks import BEFORE, is_missed
-from xaimed.viz.names import pretty
+from xaimed.viz.names import titled
 from xaimed.viz.overlay import Kind, Mark
-from xaimed.viz.planes import Point, beneath, crossed, place_words, point_of
+from xaimed.viz.pairs import Point, beneath, crossed, place_words, point_of
 from xaimed.viz.scalebar import bar_length, length_text, scale_bar
 
 LARGE, SMALL, MARGIN, LETTER = 720, 420, 8, 0.16
@@ -119,14 +119,15 @@ def map_panel(view: View, entry: MapEntry, badges: tuple[Badge, ...], brief: boo
     task, point = str(view.run.meta.get("model", {}).get("task", "")), point_of(entry.target)
     mixed = overlay.overlay(view.cut(beneath(view.image, task)), values, opacity=0.75)
     marks = [Mark(_moved(view, entry.box), "", "detection")] if entry.box else []
-    alt = (f"{pretty(entry.method)} of {place_words(entry.target) or entry.target} ({entry.label}, score {number(entry.score)}) over the image of "
-           f"case {view.case}{_measured(view)}. {overlay.caption(values)}")
+    named = f"{place_words(entry.target) or entry.target} ({entry.label}, score {number(entry.score)})"
+    alt = (f"{titled(entry.method, task)} of {named} over the image of case {view.case}{_measured(view)}. "
+           f"{overlay.caption(values)}")
     fitted, factor = overlay.fitted(mixed, SMALL)
     signed_picture = hatched(fitted, lowering(values, overlay.robust_scale(values)))
     signed_picture = crossed(signed_picture, inside(view, point, factor)) if point else signed_picture
     picture = Picture(_picture(view, (signed_picture, factor), marks), alt, "png")
     word = overlay.problem(values)
-    title = f"{entry.target} {pretty(entry.method)}" if brief else pretty(entry.method)
+    title = f"{entry.target} {titled(entry.method, task)}" if brief else titled(entry.method, task)
     return Panel(title, picture, None if word else _bar(entry, values, task, brief), badges,
                  word.capitalize() if word else "")
 

@@ -17,7 +17,8 @@ from xaimed.metrics.concordance import NAME as CONCORDANCE
 from xaimed.metrics.probed import RHO
 from xaimed.report.blocks import Badge
 from xaimed.report.wording import listed, percent
-from xaimed.viz.names import pretty
+from xaimed.viz.names import titled
+from xaimed.viz.pairs import place_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 # Facts of a map that say what came out, not how it was made; those of the layer are told as one.
 RESULTS = ("seconds", "map_error", "f_input", "layer_height", "layer_width")
 USUAL_LAYER = "by default (the last, or the level of the box)"
+# The unit of the scores on a page, of tasks in which it is not that of the score that is explained; and of the latter.
+SCORED = {"anomaly": " (mean squared error over the tissue, at most 1)",
+          "energy": " (from 0 to 1, of the free energy by the calibration in the model's file)"}
+EXPLAINED = {"anomaly": "the squared error summed over the tissue", "energy": "the free energy in nats",
+             "classification": "the logit", "multilabel": "the logit", "detection": "the logit",
+             "discrimination": "the logit", "segmentation": "the logit summed over the mask",
+             "generation": "the mean grey value", "registration": "the displacement in pixels of the network's input"}
 SHARE = 0.25  # of the tissue, near which a stored point of the deletion curves is told
 
 
@@ -40,9 +48,25 @@ def recipes(run: Run, entries: Sequence[MapEntry]) -> str:
     for method in dict.fromkeys(entry.method for entry in entries):
         settings = {**_words(usual.get(method, {})), **given.get(method, {})}
         parts = _parts([entry for entry in entries if entry.method == method], settings)
-        told.append(f"{pretty(method)}: {', '.join(parts) or 'as set by default'}")
+        told.append(f"{titled(method, task_of(run))}: {', '.join(parts) or 'as set by default'}")
+    told += _explained(run, entries)
     seed = run.plan.get("seed")
     return f"{'. '.join(told)}." + ("" if seed is None else f" Seed {seed}.")
+
+
+def task_of(run: Run) -> str:
+    """The task of the run's model; "" where it is not known."""
+    return str(run.meta.get("model", {}).get("task", ""))
+
+
+def _explained(run: Run, entries: Sequence[MapEntry]) -> list[str]:
+    """What the score is that the maps explain, with its value for the image where one target is explained."""
+    words = EXPLAINED.get(task_of(run))
+    if words is None or not any("f_baseline" in entry.facts for entry in entries):
+        return []
+    found = {entry.target: entry.facts["f_input"] for entry in entries if "f_input" in entry.facts}
+    value = f", {next(iter(found.values())):.4g} for this image" if len(found) == 1 else ""
+    return [f"The explained score, and that of a baseline, is {words}{value}"]
 
 
 def _words(settings: Mapping[str, object]) -> dict[str, object]:
@@ -73,20 +97,22 @@ def _span(values: Sequence[float]) -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-def deletion_words(curves: Sequence[KeptCurve], targets: Sequence[str]) -> str:
+def deletion_words(curves: Sequence[KeptCurve], targets: Sequence[str], task: str = "") -> str:
     """What is left of each target's prediction when the regions that each method ranks highest are replaced."""
     told = []
     for target in targets:
         own = [curve for curve in curves if curve.target == target and len(curve.fraction) > 2]
         if own:
-            told.append(_left(target, [curve for curve in own if curve.fill == own[0].fill]))
+            told.append(_left(place_words(target) or target, [curve for curve in own if curve.fill == own[0].fill],
+                              task))
     return " ".join(told)
 
 
-def _left(target: str, curves: Sequence[KeptCurve]) -> str:
+def _left(target: str, curves: Sequence[KeptCurve], task: str) -> str:
     """One sentence, at the stored inner point of the first curve that is nearest to SHARE."""
     share = min(curves[0].fraction[1:-1], key=lambda fraction: abs(fraction - SHARE))
-    left = listed([f"{pretty(c.method)} {percent(float(np.interp(share, c.fraction, c.left)))}" for c in curves])
+    left = listed([f"{titled(c.method, task)} {percent(float(np.interp(share, c.fraction, c.left)))}"
+                   for c in curves])
     fill = curves[0].fill.replace("_", " ")
     return (f"With the {percent(share)} of the tissue that a map ranks highest replaced ({fill}), of the prediction of "
             f"{target} is left: {left}.")
@@ -120,4 +146,4 @@ def _under_probes(run: Run) -> dict[tuple[str, str, str], float]:
             for (case, target, method), value in lowest.items()}
 
 
-__all__ = ["CONCORDANCE", "deletion_words", "recipes", "stability_badges"]
+__all__ = ["CONCORDANCE", "SCORED", "deletion_words", "recipes", "stability_badges", "task_of"]

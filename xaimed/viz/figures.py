@@ -40,6 +40,7 @@ MARKERS = "osD^vPp*"  # as looks.SYMBOLS
 CROSSES = "x+12"  # as looks.CONTROLS
 FROC_LIMIT, WIDE, NARROW = 4.0, 0.9, 0.33
 LETTERS, LINE = 38, 0.13  # letters in a line over a picture of two inches, and its height in inches
+ABOVE = 76  # letters in a line over the axis of explainability
 INK, QUIET, RULE = "#1b2733", "#5a6875", "#dfe5ea"
 SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "xaimed", "text.parse_math": False, "font.size": 8.5, "axes.spines.top": False,
@@ -215,7 +216,8 @@ def _framed(axes: Axes, rows: Sequence[Mapping[str, object]]) -> None:
     if (shown := window(rows)) is not None:
         axes.set_ylim(*shown)
     if words := beyond(rows):
-        axes.text(1, 1.01, printable(words), fontsize=7, ha="right", va="bottom", color=QUIET,
+        # In lines: constrained layout gives up where one text is wider than the axes.
+        axes.text(1, 1.01, _wrapped(words, ABOVE), fontsize=7, ha="right", va="bottom", color=QUIET,
                   transform=axes.transAxes)
 
 

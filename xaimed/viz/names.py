@@ -10,6 +10,14 @@ CAPITALS = {"auc": "AUC", "froc": "FROC", "roc": "ROC", "ece": "ECE", "cam": "CA
             "jpeg": "JPEG", "srg": "SRG"}
 METHODS = {"grad_cam": "Grad-CAM", "gradient_shap": "Gradient SHAP", "kernel_shap": "Kernel SHAP"}
 
+# What a network's own evidence is, by its task.
+EVIDENCE = {"anomaly": "Residual (own evidence)", "energy": "Free energy by pixel (own evidence)"}
+
+
+def titled(method: str, task: str) -> str:
+    """The name of a method in words, for a model of a task: an autoencoder's own evidence is its residual."""
+    return EVIDENCE[task] if method == "own_evidence" and task in EVIDENCE else pretty(method)
+
 
 def pretty(name: str) -> str:
     """The name in words: "sensitivity_at_0.5_fppi" gives "Sensitivity at 0.5 FPPI"."""

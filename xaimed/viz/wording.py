@@ -135,7 +135,8 @@ def estimate_table(estimates: Sequence[Estimate]) -> pd.DataFrame:
 
 def score_table(scores: pd.DataFrame, case: str, target: str) -> pd.DataFrame:
     """A row for each explanation metric and a column for each method: the values of one target's maps."""
-    rows = scores[(scores["case"] == case) & (scores["target"] == target) & (scores["condition"] == "clean")]
+    rows = scores[(scores["case"] == case) & (scores["target"] == target) & (scores["condition"] == "clean")
+                  & (scores["method"].fillna("") != "")]  # without a method: of the model's answer, not of a map
     if rows.empty:
         return pd.DataFrame(columns=["metric"])
     table = rows.pivot_table(index="metric", columns="method", values="value", aggfunc="mean", dropna=False,
