@@ -37,7 +37,7 @@ STYLE = """<style>
 button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !important; font-weight: 600; }
 a:focus-visible { outline: 2px solid currentColor !important; outline-offset: 2px; }
 .st-key-steps { flex-wrap: nowrap; } .st-key-steps > [data-testid="stElementContainer"]:last-child { min-width: 0; }
-div:has(> .st-key-worklist_place) { flex: 0 0 max(330px, 100vh - 310px) !important; }
+div:has(> .st-key-worklist_place) { flex: 0 0 max(330px, 100vh - 342px) !important; }
 div:has(> .st-key-findings) { flex: 0 0 max(420px, 100vh - 430px) !important; }
 .st-key-worklist_place > div, .st-key-worklist_place [data-testid="stFullScreenFrame"],
 .st-key-worklist_place [data-testid="stDataFrame"] { height: 100% !important; }

@@ -39,7 +39,7 @@ SCORE = ("One score for a case. Of a detector the score of the whole image for t
          "made of, or that of the highest box where the model gives images none; of other models the highest class.")
 # What a run whose answers are in pixels has nothing of, and one without boxes.
 DECIDED = ("outcome", "says", "score", "missed", "false_positives")
-ROW_PIXELS, FEW, TALLEST, CAPTION = 35, 8, 458, 31  # few rows stand as they are; more fill the window and scroll
+ROW_PIXELS, FEW, TALLEST = 35, 8, 427  # few rows stand as they are; more fill the window and scroll
 
 
 def cases(run: Run) -> None:
@@ -216,8 +216,7 @@ def _page(table: pd.DataFrame, places: NDArray[np.int64], titles: dict[str, str]
     shown = table.loc[here]
     # The place of the table is above its controls, which decide what it shows.
     common = _trust_of_all(table)
-    tall = TALLEST - (CAPTION if common else 0)
-    place = st.container(height=tall, border=False, key="worklist_place") if len(shown) > FEW else st.container()
+    place = st.container(height=TALLEST, border=False, key="worklist_place") if len(shown) > FEW else st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.session_state["page_number"] = min(int(st.session_state.get("page_number", 1)), pages)
         st.number_input(f"Page, of {pages}", 1, pages, key="page_number", width=150)
