@@ -10,7 +10,7 @@ import pytest
 from xaimed.content import folder
 from xaimed.errors import NotFound, PlanError
 from xaimed.foresight import check_parameters
-from xaimed.plan import Ladder, Plan, open_plan, plan_for, plan_of, plan_text, positive_of
+from xaimed.plan import Ladder, Plan, open_plan, plan_for, plan_of, plan_text, positive_of, suited
 
 
 def test_text_and_plan_are_inverse_and_spell_out_every_default() -> None:
@@ -128,3 +128,14 @@ def test_a_parameter_that_a_method_does_not_have_is_refused_with_those_that_it_h
         check_parameters(plan)
     for path in sorted(folder("audits").glob("*.toml")):
         check_parameters(open_plan(path.stem))
+
+
+def test_a_plan_that_nobody_named_asks_for_a_class_that_the_model_has() -> None:
+    plan = open_plan("quick")
+    own = suited(plan, ("cyst", "nodule"), {})
+    assert own.judging.positive == "nodule"
+    assert [one["name"] for one in own.criteria] == ["sensitivity at 0.5 false positives per image",
+                                                     "image AUC nodule"]
+    assert suited(plan, ("cyst", "nodule"), {"positive": "cyst"}).judging.positive == "cyst"
+    assert suited(plan, ("benign", "malignant"), {}) == plan
+    assert positive_of(own.judging.positive, ("cyst", "nodule"), {}) == "nodule"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,16 @@ def positive_of(given: str, classes: Sequence[str], card: Mapping[str, Any]) -> 
                         "expected one of them: set it in the plan")
     known = [name for name in (given, "malignant", str(card.get("positive", "")), *classes[-1:]) if name in classes]
     return known[0] if known else ""
+
+
+def suited(plan: Plan, classes: Sequence[str], card: Mapping[str, Any]) -> Plan:
+    """A plan that nobody named, with a class of the model's own to be found where the model has none of its name."""
+    given = plan.judging.positive
+    if not given or not classes or given in classes:
+        return plan
+    own = positive_of("", classes, card)
+    criteria = tuple({**one, "name": str(one["name"]).replace(f" {given}", f" {own}")} for one in plan.criteria)
+    return replace(plan, judging=replace(plan.judging, positive=own), criteria=criteria)
 
 
 def plan_of(table: Mapping[str, Any], beside: Path | None = None) -> Plan:

@@ -128,14 +128,15 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.cli.progress import progress_bar
     from xaimed.data.split import manifest_digest
     from xaimed.foresight import check_criteria, of_model
-    from xaimed.plan import plan_for
+    from xaimed.plan import plan_for, suited
     from xaimed.reuse import note_use, used_before
     from xaimed.surroundings import surroundings
 
     plan = None if options.plan is None else _plan(options)
     model = load_model(options.model, options.device)
     own = plan is None and options.methods is None
-    plan = plan or _plan(options, plan_for(model.file.task, model.file.architecture))
+    plan = plan or suited(_plan(options, plan_for(model.file.task, model.file.architecture)), model.classes,
+                          model.file.card)
     cases = _cases(options, model, plan)
     check_criteria(options.plan, plan, of_model(model.file, cases, plan))
     out = Path(options.out) if options.out else _default_out(model, cases.name)
