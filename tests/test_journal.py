@@ -10,9 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from xaimed import journal as journal_module
 from xaimed.errors import StoreError
 from xaimed.journal import NAME, Journal
 
@@ -138,3 +140,21 @@ def test_a_file_that_is_no_journal_is_one_line(tmp_path: Path) -> None:
         journal.append("opinion", "", {})
     with pytest.raises(StoreError, match="expected a journal"):
         journal.check()
+
+
+def test_who_opens_a_new_journal_waits_for_another_who_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = [sqlite3.OperationalError("database is locked")] * 3
+
+    class Opened:
+        def execute(self, statement: str) -> None:
+            assert statement == "PRAGMA journal_mode = WAL"
+            if refused:
+                raise refused.pop()
+
+    waited: list[float] = []
+    monkeypatch.setattr("xaimed.journal.time.sleep", waited.append)
+    journal_module._to_wal(cast(sqlite3.Connection, Opened()))
+    assert len(waited) == 3
+    refused.append(sqlite3.OperationalError("disk I/O error"))
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        journal_module._to_wal(cast(sqlite3.Connection, Opened()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -112,10 +113,23 @@ class Journal:
 
 def _prepare(database: sqlite3.Connection) -> None:
     """WAL, flushed to disk at each line, with the table, its index and triggers."""
-    database.execute("PRAGMA journal_mode = WAL")
+    _to_wal(database)
     database.execute("PRAGMA synchronous = FULL")
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'no_delete'").fetchone():
         database.executescript(SCHEMA)
+
+
+def _to_wal(database: sqlite3.Connection) -> None:
+    """Set the mode, which SQLite refuses at once, without waiting, while another sets it in a new file."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _digest(line: tuple[object, ...]) -> str:

@@ -128,15 +128,13 @@ def run(options: argparse.Namespace) -> int:
     from xaimed.cli.progress import progress_bar
     from xaimed.data.split import manifest_digest
     from xaimed.foresight import check_criteria, of_model
-    from xaimed.plan import plan_for, suited
     from xaimed.reuse import note_use, used_before
     from xaimed.surroundings import surroundings
 
     plan = None if options.plan is None else _plan(options)
     model = load_model(options.model, options.device)
     own = plan is None and options.methods is None
-    plan = plan or suited(_plan(options, plan_for(model.file.task, model.file.architecture)), model.classes,
-                          model.file.card)
+    plan = plan or _usual(options, model)
     cases = _cases(options, model, plan)
     check_criteria(options.plan, plan, of_model(model.file, cases, plan))
     out = Path(options.out) if options.out else _default_out(model, cases.name)
@@ -296,6 +294,13 @@ def _plan(options: argparse.Namespace, default: str = "quick") -> Plan:
     if options.limit is not None and options.limit < 0:
         raise InputError(f"--limit {options.limit}; expected 0 or more")
     return plan if options.seed is None else replace(plan, seed=options.seed)
+
+
+def _usual(options: argparse.Namespace, model: Model) -> Plan:
+    """The plan of the model's task, for whoever names none."""
+    from xaimed.plan import plan_for, suited
+
+    return suited(_plan(options, plan_for(model.file.task, model.file.architecture)), model.classes, model.file.card)
 
 
 def _cases(options: argparse.Namespace, model: Model, plan: Plan) -> Selection:
